@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Debian packages for contrib/quickstart and contrib/test: sourced by them.
+#
+# Promise: the only lasting change is installed packages. While apt-get runs, a policy-rc.d that refuses every service stands in
+# the way of packages that would start one; whatever stood there before is put back, however the script ends.
+
+POLICY=/usr/sbin/policy-rc.d
+
+say() { printf '%s\n' "$*" >&2; }
+
+die() { say "$0: $*"; exit 1; }
+
+# names in the given lists, one per line
+package_names() {
+	sed -e 's/#.*//' -e '/^[[:space:]]*$/d' "$@"
+}
+
+package_missing() {
+	state=$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) || return 0
+	[ "$state" != installed ]
+}
+
+guard_on() {
+	saved=
+	if [ -e "$POLICY" ] || [ -h "$POLICY" ]; then
+		saved=$(mktemp -d /tmp/postern-policy.XXXXXX)
+		cp -a "$POLICY" "$saved/policy-rc.d"
+	fi
+	guarded=yes
+	rm -f "$POLICY"
+	printf '#!/bin/sh\n# postern is installing packages: no service may start\nexit 101\n' >"$POLICY"
+	chmod 755 "$POLICY"
+}
+
+guard_off() {
+	[ "${guarded-}" = yes ] || return 0
+	rm -f "$POLICY"
+	if [ -n "$saved" ]; then
+		cp -a "$saved/policy-rc.d" "$POLICY"
+		rm -rf "$saved"
+	fi
+	guarded=
+}
+
+apt_update_once() {
+	[ "${apt_updated-}" = yes ] && return 0
+	DEBIAN_FRONTEND=noninteractive apt-get -qq update >&2 || die "apt-get update failed"
+	apt_updated=yes
+}
+
+# install_packages LIST... : installs what is missing, and nothing if nothing is
+install_packages() {
+	missing=
+	for p in $(package_names "$@"); do
+		if package_missing "$p"; then
+			missing="$missing $p"
+		fi
+	done
+	[ -n "$missing" ] || return 0
+	say "installing:$missing"
+	apt_update_once
+	trap guard_off EXIT
+	trap 'guard_off; exit 130' INT
+	trap 'guard_off; exit 143' TERM HUP
+	guard_on
+	# shellcheck disable=SC2086 # a list of words
+	DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends --no-remove install $missing >&2 ||
+		die "apt-get could not install:$missing"
+	guard_off
+	trap - EXIT INT TERM HUP
+}
+
+# unpack_package NAME FOLDER : the files of a package below FOLDER; nothing is installed, no script of it runs
+unpack_package() {
+	[ -e "$2/.unpacked-$1" ] && return 0
+	mkdir -p "$2/archives"
+	if ! (cd "$2/archives" && apt-get -qq download "$1" 2>/dev/null); then
+		apt_update_once
+		(cd "$2/archives" && apt-get -qq download "$1") >&2 || return 1
+	fi
+	dpkg -x "$(ls -t "$2/archives/$1"_*.deb | head -n 1)" "$2" && touch "$2/.unpacked-$1"
+}
+
+unpack_servers() {
+	for p in $(package_names "$1"); do
+		unpack_package "$p" "$2" || die "cannot get package $p"
+	done
+}
