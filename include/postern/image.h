@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The compiled policy: one sealed memory file, mapped read-only by every process.
+ * folder: src/policy
+ *
+ * Written only by postern-policy (struct image_builder), sealed by the gate, and checked once
+ * when mapped: every offset, count, index and string end. After that the accessors
+ * are trusted and cheap. The structs below are the file format: host byte order, fixed
+ * widths, `string` and `wire` are byte offsets into the strings section.
+ */
+#ifndef POSTERN_IMAGE_H
+#define POSTERN_IMAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "postern/addr.h"
+#include "postern/name.h"
+#include "postern/sandbox.h"
+
+#define IMAGE_NONE UINT32_MAX
+#define RULE_SERVICES_MAX 16 /* ports of one DNS rule: each is a kernel element per address */
+#define RULE_NAME_MAX 64     /* with the NUL; also Route 53's limit of 64 characters */
+
+enum rule_action { ACTION_ALLOW, ACTION_ALERT, ACTION_BLOCK, ACTION_COUNT };
+enum block_response { RESPONSE_NODATA, RESPONSE_NXDOMAIN, RESPONSE_OVERRIDE, RESPONSE_COUNT };
+enum redirection { REDIRECTION_INSPECT, REDIRECTION_TRUST, REDIRECTION_COUNT };
+enum https_records { HTTPS_NODATA, HTTPS_STRIP, HTTPS_COUNT };
+enum refusal { REFUSAL_REJECT, REFUSAL_DROP, REFUSAL_COUNT };
+
+/* Where a thing stands in the administrator's files: strings and a line number. */
+struct image_place {
+	uint32_t name; /* string: the rule's, policy's or sandbox's name */
+	uint32_t file; /* string: path as given */
+	uint32_t line;
+};
+
+/*
+ * Protocol and port range; for ICMP and ICMPv6 the range is of types; for other protocols,
+ * and for "all", it is 0..65535. Protocol 0 with that range is every protocol.
+ */
+struct image_service {
+	uint16_t first;
+	uint16_t last;
+	uint8_t protocol;
+};
+
+struct image_rule {
+	struct image_place place;
+	uint32_t priority; /* lower first, unique in the policy */
+	uint32_t first_service, n_services; /* ports that answers under this rule open; single ports */
+	uint32_t override_wire; /* wire: target of OVERRIDE, or IMAGE_NONE */
+	uint32_t override_ttl_s;
+	uint16_t qtype; /* 0: every type */
+	uint8_t action, response, redirection, https_records;
+};
+
+/* Static egress or ingress rule: @action ALLOW or ALERT. */
+struct image_static {
+	struct image_place place;
+	uint32_t first_prefix, n_prefixes;
+	uint32_t first_service, n_services;
+	uint8_t action;
+};
+
+struct image_policy {
+	struct image_place place;
+	uint32_t first_rule, n_rules;		/* sorted by priority */
+	uint32_t first_egress, n_egress;
+	uint32_t first_ingress, n_ingress;
+	uint32_t first_list_rule, n_list_rules; /* see match.c */
+	uint8_t has_ingress; /* the section is present, even if empty */
+	uint8_t refusal;
+};
+
+struct image_file {
+	uint32_t path; /* string */
+	uint8_t sha256[32];
+	uint32_t policy; /* index of the policy it defines, or IMAGE_NONE */
+};
+
+struct image_upstream {
+	struct addr addr;
+	uint16_t port;
+};
+
+/* postern.conf: every member has a default, stated in postern.conf(5). */
+struct image_settings {
+	uint32_t pin_min_s, pin_max_s, pin_grace_s, pin_margin_s;
+	uint32_t pins_per_name, pins_per_rule, pins_per_sandbox;
+	uint32_t audit_directory; /* string; empty: standard error */
+	uint32_t audit_rotate_bytes, audit_keep; /* bytes of one file, number of old ones */
+	uint32_t audit_window_ms; /* equal events within it are one event with a count */
+	uint32_t answer_ttl_max_s; /* never serve more */
+	uint32_t upstream_timeout_ms;
+	uint32_t upstream_tries;
+	uint32_t confined_group; /* interface group whose unowned members are denied; 0: none */
+	uint16_t stub_port;	  /* of forwarded sandboxes */
+	uint16_t local_stub_port; /* first of SANDBOX_LOCAL_MAX */
+	uint8_t audit_all_queries; /* record permitted lookups too */
+	uint8_t forward_others;	   /* let pass what no sandbox owns and no confined group holds */
+};
+
+/* Opaque view of a mapped image. */
+struct image;
+
+/*
+ * Maps and checks the image in @fd (not closed). -EBADMSG where anything is out of
+ * bounds, -errno of mmap(2). Free with image_unmap().
+ */
+POSTERN_MUST_CHECK int image_map(int fd, struct image **ret_image);
+/* The same over a caller's buffer (tests, fuzzers), which has to outlive it. */
+POSTERN_MUST_CHECK int image_view(const void *data, size_t len, struct image **ret_image);
+void image_unmap(struct image *im); /* NULL is fine */
+size_t image_size(const struct image *im);
+
+const struct image_settings *image_settings(const struct image *im);
+/* Never NULL; "" for IMAGE_NONE. */
+const char *image_string(const struct image *im, uint32_t string);
+/* A name in the strings section; false for IMAGE_NONE. */
+bool image_wire(const struct image *im, uint32_t wire, struct dns_name *ret_name);
+
+uint32_t image_n_policies(const struct image *im);
+const struct image_policy *image_policy(const struct image *im, uint32_t policy);
+/* Index, or IMAGE_NONE. */
+uint32_t image_policy_find(const struct image *im, const char *name);
+const struct image_rule *image_rule(const struct image *im, const struct image_policy *p, uint32_t rule);
+const struct image_static *image_egress(const struct image *im, const struct image_policy *p, uint32_t i);
+const struct image_static *image_ingress(const struct image *im, const struct image_policy *p, uint32_t i);
+const struct image_service *image_services(const struct image *im, uint32_t first);
+const struct prefix *image_prefixes(const struct image *im, uint32_t first);
+
+uint32_t image_n_sandboxes(const struct image *im);
+const struct sandbox *image_sandbox(const struct image *im, uint32_t i); /* slot and stub_port are 0 */
+uint32_t image_n_upstreams(const struct image *im);
+const struct image_upstream *image_upstream(const struct image *im, uint32_t i);
+uint32_t image_n_files(const struct image *im);
+const struct image_file *image_file(const struct image *im, uint32_t i);
+
+#endif

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Everything that crosses a process border: fixed-size structs on SOCK_SEQPACKET,
+ * one row a type in message.c (name, exact size, who may send it to whom, how many fds).
+ * folder: src/ipc
+ *
+ * What a row does not allow stops the daemon: message_check() is asked before any byte of
+ * a body is looked at. Hostile bytes inside bodies (names) are checked by the receiver.
+ */
+#ifndef POSTERN_MESSAGE_H
+#define POSTERN_MESSAGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "postern/event.h"
+#include "postern/sandbox.h"
+
+enum role {
+	ROLE_GATE,
+	ROLE_POLICY,
+	ROLE_RESOLVER,
+	ROLE_VERDICT,
+	ROLE_ATTRIBUTE,
+	ROLE_AUDIT,
+	ROLE_CONTROL,
+	ROLE_COUNT
+};
+
+/* "gate", "policy", ... */
+const char *role_text(enum role r);
+
+enum message_type {
+	/* life of a child */
+	MSG_READY,	    /* child -> gate: privileges dropped, filter on, waiting */
+	MSG_PING,	    /* gate -> child */
+	MSG_PONG,	    /* child -> gate: with its counters */
+	MSG_PEER,	    /* gate -> child: fd = channel to another child (body says which role) */
+	MSG_REOPEN,	    /* gate -> audit: log files */
+	/* policy */
+	MSG_COMPILE,	    /* gate -> policy: fds = image file, diagnostics file */
+	MSG_COMPILED,	    /* policy -> gate */
+	MSG_IMAGE,	    /* gate -> child: fd = sealed image */
+	MSG_IMAGE_READY,    /* child -> gate: mapped, in force */
+	MSG_SANDBOX,	    /* gate -> resolver, verdict: added or changed */
+	MSG_SANDBOX_GONE,   /* gate -> resolver, verdict */
+	/* pins */
+	MSG_PIN_REQUEST,    /* resolver -> gate */
+	MSG_PIN_REPLY,	    /* gate -> resolver */
+	MSG_PIN_NOTE,	    /* gate -> verdict: what is pinned, from when to when */
+	/* packets */
+	MSG_QUEUE,	    /* gate -> verdict: fd = bound NFQUEUE socket */
+	MSG_DECISIONS,	    /* verdict -> gate */
+	MSG_ATTRIBUTE_ASK,  /* verdict -> attribute */
+	MSG_ATTRIBUTE_REPLY,
+	/* record */
+	MSG_EVENT,	    /* gate, resolver, verdict, control -> audit */
+	/* control: control -> gate and back */
+	MSG_LISTENER,	    /* gate -> control: fd = listening control socket */
+	MSG_STATUS_ASK,
+	MSG_STATUS,
+	MSG_PINS_ASK,
+	MSG_PINS,
+	MSG_SANDBOXES_ASK,
+	MSG_SANDBOXES,
+	MSG_SANDBOX_ADD,
+	MSG_SANDBOX_REMOVE,
+	MSG_RELOAD,
+	MSG_RESULT,	    /* gate -> control: outcome of add, remove */
+	MSG_RELOADED,	    /* gate -> control: outcome of a reload; fd = diagnostics, text */
+	MSG_TYPE_COUNT
+};
+
+struct message_header {
+	uint16_t type; /* enum message_type */
+	uint16_t size; /* of the whole message */
+	uint32_t seq;  /* the asker's; a reply repeats it */
+};
+
+#define COUNTERS_MAX 32
+#define PIN_ADDRS_MAX 32     /* addresses of one request; what is beyond is not answered */
+#define PIN_SERVICES_MAX RULE_SERVICES_MAX
+#define DECISIONS_MAX 64
+#define PINS_PER_MESSAGE 8
+#define SANDBOXES_PER_MESSAGE 2
+#define RESULT_TEXT_MAX 256
+
+struct msg_plain { /* READY, PING, REOPEN, COMPILE, IMAGE_READY, QUEUE, LISTENER, STATUS_ASK, RELOAD */
+	struct message_header h;
+};
+
+struct msg_pong {
+	struct message_header h;
+	uint64_t counters[COUNTERS_MAX]; /* meaning: enum of the sender's role in postern/counters.h */
+};
+
+struct msg_peer {
+	struct message_header h;
+	uint8_t role;	 /* enum role at the other end of the fd */
+};
+
+struct msg_compiled {
+	struct message_header h;
+	uint32_t n_errors; /* 0: the image is good */
+	uint32_t n_warnings;
+};
+
+struct msg_image {
+	struct message_header h;
+	uint32_t generation;
+};
+
+struct msg_sandbox {
+	struct message_header h;
+	struct sandbox sandbox;
+};
+
+struct msg_pin_request {
+	struct message_header h;
+	uint16_t slot;
+	uint16_t qtype;
+	uint32_t rule;	     /* within the sandbox's policy */
+	uint32_t generation; /* of the image by which it was matched */
+	uint32_t ttl_s;	     /* lowest on the chain */
+	uint8_t n_addrs;
+	struct dns_name name; /* QNAME */
+	struct addr addrs[PIN_ADDRS_MAX];
+};
+
+struct msg_pin_reply {
+	struct message_header h;
+	uint16_t reason;      /* REASON_NONE: all @granted are acknowledged by the kernel */
+	uint32_t granted;     /* bit i: addrs[i] is pinned; an answer holds only these */
+	uint32_t lifetime_ms; /* from the moment of the request on, for every granted address */
+};
+
+/* What the verdict loop needs to know of a pin: to name an address and to settle a race. */
+struct msg_pin_note {
+	struct message_header h;
+	uint16_t slot;
+	uint16_t reason;	  /* REASON_NONE: pinned; else why this address of the name was not (blocked, cut) */
+	uint32_t rule;
+	uint64_t expires_ms;	  /* CLOCK_BOOTTIME */
+	uint8_t n_addrs;
+	uint8_t n_services;
+	struct dns_name name;
+	struct addr addrs[PIN_ADDRS_MAX];
+	struct service services[PIN_SERVICES_MAX];
+};
+
+enum decision { DECISION_ACCEPT, DECISION_REFUSE, DECISION_DROP, DECISION_COUNT };
+
+struct msg_decisions {
+	struct message_header h;
+	uint32_t n;
+	struct {
+		uint32_t packet_id;
+		uint32_t decision; /* enum decision */
+	} entries[DECISIONS_MAX];
+};
+
+struct msg_attribute_ask {
+	struct message_header h;
+	uint8_t protocol;
+	struct addr source, destination;
+	uint16_t source_port, destination_port;
+};
+
+struct msg_attribute_reply {
+	struct message_header h;
+	struct attribution by;
+};
+
+struct msg_event {
+	struct message_header h;
+	uint32_t lost; /* events this sender could not send since the last one that it did */
+	struct event event;
+};
+
+struct msg_status {
+	struct message_header h;
+	uint32_t generation;
+	uint32_t n_sandboxes;
+	uint32_t n_pins;
+	uint8_t queue_native;	 /* 1: native queue expression, 0: xt target */
+	uint8_t renew_in_place;	 /* 1: TIMEOUT+EXPIRATION renews, 0: delete + add */
+	uint64_t started_wall_us;
+	uint64_t loaded_wall_us; /* policy */
+	uint64_t counters[ROLE_COUNT][COUNTERS_MAX];
+	int32_t pids[ROLE_COUNT];
+};
+
+struct msg_cursor { /* PINS_ASK, SANDBOXES_ASK: rows from @cursor on; 0 at first */
+	struct message_header h;
+	uint32_t cursor;
+	uint16_t slot; /* PINS_ASK: only this sandbox, or SANDBOX_NONE */
+};
+
+struct pin_row {
+	uint16_t slot;
+	uint32_t rule;
+	uint32_t expires_in_ms;
+	struct addr addr;
+	struct service service;
+	struct dns_name name;
+};
+
+struct msg_pins {
+	struct message_header h;
+	uint32_t n;
+	uint32_t next; /* cursor, 0: no more */
+	struct pin_row rows[PINS_PER_MESSAGE];
+};
+
+struct msg_sandboxes {
+	struct message_header h;
+	uint32_t n;
+	uint32_t next;
+	struct sandbox rows[SANDBOXES_PER_MESSAGE];
+};
+
+struct msg_result { /* RESULT, RELOADED */
+	struct message_header h;
+	int32_t error; /* 0 or negative errno */
+	uint32_t n_errors, n_warnings; /* of a reload */
+	char text[RESULT_TEXT_MAX];    /* what is wrong and what to do */
+};
+
+#define MESSAGE_SIZE_MAX 8192
+
+/* The type's exact size in bytes. */
+size_t message_size(enum message_type t);
+const char *message_text(enum message_type t);
+/* May @from send @t to @to? */
+bool message_allowed(enum message_type t, enum role from, enum role to);
+/* How many fds travel with it. */
+unsigned int message_fds(enum message_type t);
+/*
+ * Everything that can be said before the body is read: known type, exact size, allowed on this
+ * channel, right number of fds. 0 or -EPROTO.
+ */
+POSTERN_MUST_CHECK int message_check(const void *message, size_t len, unsigned int n_fds, enum role from, enum role to);
+
+#endif

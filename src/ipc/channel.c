@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Channels: see the header. A message is one datagram, so there is no framing and
+ * no partial read; a datagram longer than the buffer shows as MSG_TRUNC and is a
+ * protocol error like any other wrong size.
+ */
+#include "postern/channel.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+/* Room for bursts of the largest message; the kernel caps it at net.core.wmem_max. */
+#define CHANNEL_BUFFER_BYTES (1 << 20)
+
+int channel_pair(int ret_fds[static 2])
+{
+	int fds[2];
+	int size = CHANNEL_BUFFER_BYTES;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) < 0)
+		return -errno;
+	for (int i = 0; i < 2; i++) /* the default still works, with shorter bursts */
+		if (setsockopt(fds[i], SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)) < 0)
+			(void)setsockopt(fds[i], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	memcpy(ret_fds, fds, sizeof(fds));
+	return 0;
+}
+
+void channel_init(struct channel *c, int fd, enum role self, enum role peer)
+{
+	*c = (struct channel){.fd = fd, .self = self, .peer = peer};
+}
+
+void channel_fini(struct channel *c)
+{
+	if (c->fd >= 0)
+		close(c->fd);
+	c->fd = -1;
+}
+
+union fds_control {
+	char buf[CMSG_SPACE(sizeof(int) * CHANNEL_FDS_MAX)];
+	struct cmsghdr align;
+};
+
+int channel_send(struct channel *c, enum message_type type, void *message, const int *fds, unsigned int n_fds)
+{
+	struct message_header *h = message;
+	struct iovec iov = {.iov_base = message, .iov_len = message_size(type)};
+	union fds_control control = {0};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+
+	ASSERT(message_allowed(type, c->self, c->peer) && n_fds == message_fds(type));
+	h->type = (uint16_t)type;
+	h->size = (uint16_t)message_size(type);
+	if (n_fds) {
+		struct cmsghdr *cm = &control.align;
+
+		msg.msg_control = control.buf;
+		msg.msg_controllen = CMSG_SPACE(sizeof(int) * n_fds);
+		cm->cmsg_level = SOL_SOCKET;
+		cm->cmsg_type = SCM_RIGHTS;
+		cm->cmsg_len = CMSG_LEN(sizeof(int) * n_fds);
+		memcpy(CMSG_DATA(cm), fds, sizeof(int) * n_fds);
+	}
+	if (sendmsg(c->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0)
+		return 0;
+	return errno == EWOULDBLOCK || errno == ENOBUFS ? -EAGAIN : -errno;
+}
+
+static unsigned int take_fds(struct msghdr *msg, int ret_fds[static CHANNEL_FDS_MAX])
+{
+	unsigned int n = 0;
+
+	for (struct cmsghdr *cm = CMSG_FIRSTHDR(msg); cm; cm = CMSG_NXTHDR(msg, cm)) {
+		if (cm->cmsg_level != SOL_SOCKET || cm->cmsg_type != SCM_RIGHTS)
+			continue;
+		size_t got = (cm->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+		for (size_t i = 0; i < got && n < CHANNEL_FDS_MAX; i++)
+			memcpy(&ret_fds[n++], CMSG_DATA(cm) + i * sizeof(int), sizeof(int));
+	}
+	return n;
+}
+
+int channel_recv(struct channel *c, union message_buffer *ret_message, int ret_fds[static CHANNEL_FDS_MAX])
+{
+	struct iovec iov = {.iov_base = ret_message, .iov_len = sizeof(*ret_message)};
+	union fds_control control;
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.buf,
+		.msg_controllen = sizeof(control.buf)};
+	unsigned int n_fds;
+	ssize_t n;
+	int rc = -EPROTO;
+
+	for (unsigned int i = 0; i < CHANNEL_FDS_MAX; i++)
+		ret_fds[i] = -1;
+	n = recvmsg(c->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR ? 0 : errno == ECONNRESET ? -EPIPE : -errno;
+	if (n == 0)
+		return -EPIPE;
+	n_fds = take_fds(&msg, ret_fds);
+	if (!(msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)))
+		rc = message_check(ret_message, (size_t)n, n_fds, c->peer, c->self);
+	if (rc == 0)
+		return 1;
+	for (unsigned int i = 0; i < n_fds; i++) {
+		close(ret_fds[i]);
+		ret_fds[i] = -1;
+	}
+	return rc;
+}
+
+void event_send(struct event_sink *sink, const struct event *e)
+{
+	struct msg_event m = {.lost = sink->lost, .event = *e};
+
+	if (sink->channel.fd < 0 || channel_send(&sink->channel, MSG_EVENT, &m, NULL, 0) < 0)
+		sink->lost++;
+	else
+		sink->lost = 0;
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Audit events: words of the log, filling and checking. See the header. */
+#include "postern/event.h"
+
+#include <string.h>
+
+#include "postern/clock.h"
+
+static const char *const kinds[] = {
+	[EVENT_START] = "start", [EVENT_STOP] = "stop", [EVENT_POLICY] = "policy",
+	[EVENT_POLICY_FAILED] = "policy-failed", [EVENT_SANDBOX] = "sandbox", [EVENT_DNS] = "dns", [EVENT_PIN] = "pin",
+	[EVENT_REFUSAL] = "refusal", [EVENT_ALERT] = "alert", [EVENT_CUT] = "cut", [EVENT_TAMPER] = "tamper",
+	[EVENT_SUPPRESSED] = "suppressed",
+};
+static_assert(ARRAY_LEN(kinds) == EVENT_KIND_COUNT, "a word for every kind");
+
+static const char *const actions[] = {
+	[EVENT_ACTION_NONE] = "none", [EVENT_ALLOWED] = "allow", [EVENT_ALERTED] = "alert", [EVENT_BLOCKED] = "block",
+	[EVENT_REFUSED] = "refuse", [EVENT_DROPPED] = "drop",
+};
+static_assert(ARRAY_LEN(actions) == EVENT_ACTION_COUNT, "a word for every action");
+
+const char *event_kind_text(enum event_kind k)
+{
+	return kinds[k];
+}
+
+enum event_kind event_kind_parse(const char *text)
+{
+	unsigned int k = 0;
+
+	while (k < EVENT_KIND_COUNT && strcmp(kinds[k], text) != 0)
+		k++;
+	return (enum event_kind)k;
+}
+
+const char *event_action_text(enum event_action a)
+{
+	return actions[a];
+}
+
+struct event event_new(enum event_kind k)
+{
+	struct event e = {.kind = (uint16_t)k, .count = 1, .slot = SANDBOX_NONE};
+
+	e.wall_us = e.last_wall_us = clock_wall_us();
+	return e;
+}
+
+void event_set_text(char *dst, size_t cap, const char *src)
+{
+	size_t n = strnlen(src, cap - 1);
+
+	memcpy(dst, src, n);
+	dst[n] = '\0';
+}
+
+void event_set_place(struct event *e, const struct image *im, const struct image_place *place)
+{
+	event_set_text(e->rule, sizeof(e->rule), image_string(im, place->name));
+	event_set_text(e->file, sizeof(e->file), image_string(im, place->file));
+	e->line = place->line;
+}
+
+static bool ends(const char *s, size_t cap)
+{
+	return memchr(s, '\0', cap) != NULL;
+}
+
+static bool address_valid(const struct addr *a)
+{
+	return a->family == ADDR_NONE || a->family == ADDR_V4 || a->family == ADDR_V6;
+}
+
+bool event_valid(const struct event *e)
+{
+	struct dns_name name;
+
+	if (e->kind >= EVENT_KIND_COUNT || e->reason >= REASON_COUNT || e->action >= EVENT_ACTION_COUNT)
+		return false;
+	if (e->n_names > EVENT_NAMES_MAX || e->hardware_len > sizeof(e->hardware))
+		return false;
+	for (unsigned int i = 0; i < e->n_names; i++)
+		if (dns_name_from_wire(e->names[i].wire, e->names[i].len, &name) < 0)
+			return false;
+	return ends(e->sandbox, sizeof(e->sandbox)) && ends(e->rule, sizeof(e->rule)) &&
+		ends(e->file, sizeof(e->file)) && ends(e->interface, sizeof(e->interface)) &&
+		ends(e->by.exe, sizeof(e->by.exe)) && ends(e->by.command, sizeof(e->by.command)) &&
+		ends(e->by.cgroup, sizeof(e->by.cgroup)) && ends(e->by.unit, sizeof(e->by.unit)) &&
+		ends(e->by.container, sizeof(e->by.container)) && ends(e->text, sizeof(e->text)) &&
+		address_valid(&e->source) && address_valid(&e->destination);
+}
