@@ -168,7 +168,12 @@ def _need(programs):
         raise Skip("missing programs: " + " ".join(missing) + " (contrib/test installs them)")
 
 
-def start(argv, detach=False, output=None):
+def cgroup_name():
+    """The cgroup of the cell that this process starts, below the cgroup v2 mount."""
+    return f"postern-lab-{os.getpid()}"
+
+
+def start(argv, detach=False, pass_fds=()):
     """Starts argv in a new cell. Returns the Popen of unshare; its only child is pid 1 of the cell."""
     _need(["unshare", "ip", "nft", "ss", "mount"])
     env = dict(os.environ)
@@ -176,13 +181,13 @@ def start(argv, detach=False, output=None):
     env["PYTHONDONTWRITEBYTECODE"] = "1"
     env[MACHINE] = " ".join(machine_netns())
     env[INSIDE] = "1"
-    env[CGROUP] = f"postern-lab-{os.getpid()}"
+    env[CGROUP] = cgroup_name()
     cell = ["unshare", "--net", "--mount", "--pid", "--ipc", "--fork", "--kill-child=KILL", "--mount-proc",
             # A shell as pid 1 reaps what daemons killed by a test leave behind.
             "/bin/sh", "-c", '"$@"; exit $?', "sh"]
     return subprocess.Popen(cell + argv, env=env, preexec_fn=None if detach else _die_with_parent,
                             start_new_session=detach, stdin=subprocess.DEVNULL if detach else None,
-                            stdout=output, stderr=output)
+                            pass_fds=pass_fds)
 
 
 def first_process(unshare_pid):
@@ -207,7 +212,7 @@ def namespaces_of(pid):
     return found
 
 
-def residue(namespaces, cgroup_name):
+def residue(namespaces, group):
     """What is left of a cell, as a list of texts; empty is the only good answer."""
     left = []
     for pid in filter(str.isdigit, os.listdir("/proc")):
@@ -218,30 +223,30 @@ def residue(namespaces, cgroup_name):
             except OSError:
                 pass
     root = cgroup2_mount()
-    if root and os.path.isdir(os.path.join(root, cgroup_name)):
-        left.append(f"control group {cgroup_name}")
+    if root and group and os.path.isdir(os.path.join(root, group)):
+        left.append(f"control group {group}")
     return left
 
 
-def remove_cgroups(cgroup_name):
+def remove_cgroups(group):
     root = cgroup2_mount()
     if not root:
         return
-    for path, _, _ in os.walk(os.path.join(root, cgroup_name), topdown=False):
+    for path, _, _ in os.walk(os.path.join(root, group), topdown=False):
         try:
             os.rmdir(path)
         except OSError:
             pass  # residue() reports it
 
 
-def verify(namespaces, cgroup_name, listing_before):
+def verify(namespaces, group, listing_before):
     """Checks that the cell is gone. Returns a list of what is left."""
-    remove_cgroups(cgroup_name)
     try:
-        wait_for("the cell to end", lambda: not residue(namespaces, cgroup_name), 5)
+        wait_for("the cell to end", lambda: not residue(namespaces, ""), 5)
     except LabError:
         pass
-    left = residue(namespaces, cgroup_name)
+    remove_cgroups(group)
+    left = residue(namespaces, group)
     left += [f"named namespace {n}" for n in machine_listing() - listing_before if n.startswith("pt-lab")]
     return left
 
@@ -257,7 +262,6 @@ def supervise(argv):
     """Runs argv in a cell to its end, verifies that nothing is left; returns the exit code."""
     before = machine_listing()
     proc = start(argv)
-    cgroup_name = f"postern-lab-{os.getpid()}"
     spaces = set()
 
     def seen():
@@ -269,14 +273,14 @@ def supervise(argv):
     def stop(signo, _frame):
         proc.kill()
         proc.wait()
-        remove_cgroups(cgroup_name)
+        remove_cgroups(cgroup_name())
         sys.exit(128 + signo)
 
     for signo in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(signo, stop)
     wait_for("the cell to start", seen)
     code = proc.wait()
-    left = verify(spaces, cgroup_name, before)
+    left = verify(spaces, cgroup_name(), before)
     if left:
         print("left behind:", *left, sep="\n  ", file=sys.stderr)
         return 1

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The laboratory itself: its servers answer, its stranger counts, and it cannot touch the machine."""
+import json
 import os
+import subprocess
+import sys
 
 import lab
 import labcell
@@ -49,6 +52,34 @@ def counting(net):
         p["dst"] == "198.51.100.9" and p["dport"] == 53 and p["proto"] == 17 for p in net.stranger.packets()))
 
 
+SERVICE = """
+import os, socket, sys, time
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.sendto(b"READY=1\\nSTATUS=serving", os.environ["NOTIFY_SOCKET"])
+if os.fork() == 0: time.sleep(1000)
+time.sleep(1000)
+"""
+
+
+def supervision(net):
+    """A service that dies is started again, one that misses its watchdog is killed, and its children go with it."""
+    path = f"{labcell.WORK}/service.state"
+    keeper = net.ns["host"].popen([sys.executable, f"{labnet.HERE}/supervise.py", path, 0.5, 0.1, sys.executable, "-c", SERVICE])
+
+    def state():
+        with open(path, encoding="ascii") as f:
+            return json.load(f)
+
+    lab.wait_for("the service", lambda: os.path.exists(path) and state()["ready"])
+    os.kill(state()["pid"], 9)
+    lab.wait_for("the service, again", lambda: state()["starts"] == 2 and state()["ready"])
+    lab.wait_for("the watchdog", lambda: state()["watchdog_kills"] >= 1)
+    keeper.terminate()
+    lab.equal(keeper.wait(15), 0, "the supervisor ends when asked")
+    out = subprocess.run(["ps", "-eo", "stat,args"], stdout=subprocess.PIPE, text=True, check=True).stdout
+    lab.check(not any("NOTIFY_SOCKET" in x for x in out.splitlines() if x[0] != "Z"), "no process of the service is left")
+
+
 def guard(net):
     lab.check(labcell.guard(), "inside is not the machine's namespace")
     machine = os.environ.pop(labcell.MACHINE)
@@ -63,6 +94,7 @@ def main(net):
     servers(net)
     names(net)
     counting(net)
+    supervision(net)
     guard(net)
 
 

@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""posternd in the laboratory: built, configured, kept running, watched.
+
+    p = labdaemon.Postern(net, conf=TEXT, policies={"openhands.conf": "/path" or text})
+    p.start()                       # in namespace `host`, under supervise.py; returns when it said READY
+    p.cli("status")                 # the postern command, in `host`
+    p.wait_event(event="refused", dst="198.51.100.1")
+    p.kill("postern-resolver", signal.SIGKILL); p.wait_restarted()
+    p.stop()
+
+The binaries are those of the build folder ($POSTERN_BUILD), copied into the cell, since the users that the daemon turns into may
+not be allowed to look into the folder of the source tree. Nothing is added to /etc/passwd: --uid-base gives the numbers.
+"""
+import glob
+import json
+import os
+import shutil
+import signal
+import sys
+
+import labcell
+from labcell import WORK, LabError, Skip, wait_for
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TOP = os.path.dirname(os.path.dirname(HERE))
+UID_BASE = 64100
+BIN = f"{WORK}/bin"
+ETC = "/etc/postern"
+RUNTIME = "/run/postern"
+AUDIT = "/var/log/postern"
+ROLES = ("posternd", "postern-policy", "postern-resolver", "postern-verdict", "postern-attribute", "postern-audit",
+         "postern-control")
+
+
+def build_folder():
+    return os.environ.get("POSTERN_BUILD") or f"{TOP}/build"
+
+
+def copy_binaries(folder=None):
+    """Copies every executable of postern into the cell; Skip when there is no daemon yet."""
+    os.makedirs(BIN, exist_ok=True)
+    found = []
+    for path in glob.glob(f"{folder or build_folder()}/src/*/postern*"):
+        if os.path.isfile(path) and os.access(path, os.X_OK):
+            shutil.copy(path, BIN)
+            found.append(os.path.basename(path))
+    if "posternd" not in found:
+        raise Skip(f"posternd is not in {folder or build_folder()}/src/*")
+    return found
+
+
+class Postern:
+    def __init__(self, net, conf, policies, watchdog_s=0, restart_s=0.1, options=()):
+        self.net, self.ns = net, net.ns["host"]
+        self.watchdog_s, self.restart_s, self.options = watchdog_s, restart_s, list(options)
+        self.state_file = f"{WORK}/posternd.state"
+        self.log = f"{WORK}/posternd.log"
+        self.supervisor = None
+        os.makedirs(f"{ETC}/policies", exist_ok=True)
+        for folder in (RUNTIME, AUDIT):
+            os.makedirs(folder, mode=0o755, exist_ok=True)
+        copy_binaries()
+        self.write_conf(conf)
+        for name, text in policies.items():
+            self.write_policy(name, text)
+
+    def write_conf(self, text):
+        self._write(f"{ETC}/postern.conf", text)
+
+    def write_policy(self, name, text):
+        """text: the policy itself, or the path of a file that holds it."""
+        if text.startswith("/"):
+            with open(text, encoding="utf-8") as f:
+                text = f.read()
+        self._write(f"{ETC}/policies/{name}", text)
+
+    def _write(self, path, text):
+        with open(path + ".new", "w", encoding="utf-8") as f:
+            f.write(text)
+        os.chmod(path + ".new", 0o644)
+        os.rename(path + ".new", path)
+
+    # ---- running
+
+    def command(self):
+        return [f"{BIN}/posternd", "--config", f"{ETC}/postern.conf", "--rules", f"{TOP}/rules/postern.nft",
+                "--runtime-dir", RUNTIME, "--libexec-dir", BIN, "--uid-base", str(UID_BASE), *self.options]
+
+    def start(self, ready=True, timeout_s=20):
+        env = dict(os.environ, PATH=BIN + ":" + os.environ["PATH"])
+        # Processes without privileges and with a filter cannot run the leak check at their end.
+        env["ASAN_OPTIONS"] = "detect_leaks=0:abort_on_error=1:" + env.get("ASAN_OPTIONS", "")
+        env["UBSAN_OPTIONS"] = "print_stacktrace=1:halt_on_error=1:abort_on_error=1"
+        with open(self.log, "ab") as log:
+            self.supervisor = self.ns.popen(
+                [sys.executable, f"{HERE}/supervise.py", self.state_file, self.watchdog_s, self.restart_s,
+                 *self.command()], stdout=log, stderr=log, env=env)
+        if ready:
+            self.wait_ready(timeout_s)
+        return self
+
+    def state(self):
+        try:
+            with open(self.state_file, encoding="ascii") as f:
+                return json.load(f)
+        except OSError:
+            return {"pid": 0, "starts": 0, "ready": False, "stopped": False, "last_exit": None}
+
+    def wait_ready(self, timeout_s=20, starts=1):
+        def good():
+            state = self.state()
+            if state["starts"] > starts + 5:
+                raise LabError(f"posternd ends again and again (exit {state['last_exit']}):\n{self.log_text()[-4000:]}")
+            return state["ready"] and state["starts"] >= starts
+        wait_for("posternd to be ready", good, timeout_s)
+
+    def wait_restarted(self, starts, timeout_s=20):
+        """Waits until posternd was started more than `starts` times and is ready."""
+        self.wait_ready(timeout_s, starts + 1)
+
+    def stop(self):
+        if self.supervisor and self.supervisor.poll() is None:
+            self.supervisor.terminate()
+            self.supervisor.wait(20)
+
+    def pids(self):
+        """{program name: [pids]} of the running service."""
+        found = {}
+        for path in glob.glob("/proc/[0-9]*/exe"):
+            try:
+                name = os.path.basename(os.readlink(path))
+            except OSError:
+                continue
+            if name in ROLES:
+                found.setdefault(name, []).append(int(path.split("/")[2]))
+        return found
+
+    def kill(self, name, signo=signal.SIGKILL):
+        """Signals every process of that program name; returns how many."""
+        pids = self.pids().get(name, [])
+        for pid in pids:
+            os.kill(pid, signo)
+        return len(pids)
+
+    def log_text(self):
+        try:
+            with open(self.log, encoding="utf-8", errors="replace") as f:
+                return f.read()
+        except OSError:
+            return ""
+
+    def cli(self, *words, check=False):
+        """The postern command as an administrator would run it in `host`."""
+        return self.ns.run([f"{BIN}/postern", "--socket", f"{RUNTIME}/control.sock", *words], check=check)
+
+    # ---- the audit log
+
+    def events(self, **match):
+        """The audit events so far whose fields equal match; a field may be given as a predicate."""
+        found = []
+        for path in sorted(glob.glob(f"{AUDIT}/*"), key=os.path.getmtime):
+            if not os.path.isfile(path):
+                continue
+            with open(path, encoding="utf-8", errors="replace") as f:
+                for line in f:
+                    try:
+                        event = json.loads(line)
+                    except ValueError:
+                        continue  # a line that is being written
+                    if _matches(event, match):
+                        found.append(event)
+        return found
+
+    def wait_event(self, timeout_s=5, **match):
+        """The last event that matches, once there is one."""
+        return wait_for(f"audit event {match}", lambda: self.events(**match), timeout_s)[-1]
+
+    def nft(self, *words):
+        """nft in `host`; returns its output."""
+        return self.ns.run(["nft", *words]).stdout
+
+
+def _matches(event, match):
+    return all((want(event.get(key)) if callable(want) else event.get(key) == want) for key, want in match.items())
+
+
+__all__ = ["Postern", "copy_binaries", "labcell"]
