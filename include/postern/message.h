@@ -193,12 +193,12 @@ struct msg_status {
 struct msg_cursor { /* PINS_ASK, SANDBOXES_ASK: rows from @cursor on; 0 at first */
 	struct message_header h;
 	uint32_t cursor;
-	uint16_t slot; /* PINS_ASK: only this sandbox, or SANDBOX_NONE */
+	char sandbox[SANDBOX_NAME_MAX]; /* only this one (PINS_ASK: its pins); "": all */
 };
 
 struct pin_row {
-	uint16_t slot;
-	uint32_t rule;
+	char sandbox[SANDBOX_NAME_MAX];
+	char rule[RULE_NAME_MAX]; /* of the rule that may pin; "" where the policy no longer has it */
 	uint32_t expires_in_ms;
 	struct addr addr;
 	struct service service;
