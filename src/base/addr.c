@@ -84,15 +84,18 @@ const char *addr_format(const struct addr *a, char text[static ADDR_TEXT_MAX])
 	int af = a->family == ADDR_V4 ? AF_INET : AF_INET6;
 
 	if (a->family == ADDR_NONE || !inet_ntop(af, a->bytes, text, ADDR_TEXT_MAX))
-		strcpy(text, "-");
+		memcpy(text, "-", sizeof("-"));
 	return text;
 }
 
 const char *prefix_format(const struct prefix *p, char text[static ADDR_TEXT_MAX + 4])
 {
 	addr_format(&p->addr, text);
-	if (p->len != addr_bits(&p->addr))
-		sprintf(text + strlen(text), "/%u", p->len);
+	if (p->len != addr_bits(&p->addr)) {
+		size_t len = strlen(text);
+
+		snprintf(text + len, ADDR_TEXT_MAX + 4 - len, "/%u", p->len);
+	}
 	return text;
 }
 

@@ -49,7 +49,7 @@ void log_line(enum log_level level, const char *fmt, ...)
 		if (c >= 0x20 && c < 0x7f)
 			safe[out++] = (char)c;
 		else
-			out += (size_t)sprintf(safe + out, "\\%03u", c);
+			out += (size_t)snprintf(safe + out, sizeof(safe) - out, "\\%03u", c);
 	}
 	safe[out] = '\0';
 	if (log_state.prefix)
