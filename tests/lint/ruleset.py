@@ -47,8 +47,10 @@ def inside():
     if "--write" in sys.argv:
         with open(DUMP, "w", encoding="utf-8") as f:
             f.write(listing)
-    with open(DUMP, encoding="utf-8") as f:
-        recorded = f.read()
+    recorded = ""
+    if os.path.exists(DUMP):
+        with open(DUMP, encoding="utf-8") as f:
+            recorded = f.read()
     if recorded != listing:
         print("".join(difflib.unified_diff(recorded.splitlines(True), listing.splitlines(True), "recorded", "loaded")))
         findings.add(DUMP, 1, "the ruleset lists otherwise: read the difference, then tests/lint/ruleset.py . --write")
