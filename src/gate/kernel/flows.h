@@ -3,8 +3,9 @@
  * Established flows that are ours (conntrack entries with bit FLOW_MARK), listed and ended one by one.
  * folder: src/gate/kernel
  *
- * conntrack knows no sandbox and no hook: the original direction's source tells outbound (a sandbox's or this machine's
- * address) from inbound. It is the caller who knows these.
+ * conntrack knows no sandbox and no hook. Flows that came in to this machine carry FLOW_MARK_ARRIVED; for the rest the
+ * original direction's source tells outbound (a sandbox's or this machine's address) from inbound: the caller
+ * knows these.
  */
 #ifndef POSTERN_GATE_FLOWS_H
 #define POSTERN_GATE_FLOWS_H
@@ -15,6 +16,7 @@
 #include "postern/addr.h"
 
 #define FLOW_MARK 0x00100000u /* set by rules/postern.nft on every flow it let through */
+#define FLOW_MARK_ARRIVED 0x00200000u /* the flow came in to this machine */
 
 struct flow_tuple {
 	struct addr source, destination;

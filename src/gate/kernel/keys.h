@@ -4,8 +4,9 @@
  * place where set names and key bytes are made and read back.
  * folder: src/gate/kernel
  *
- * Set names are WHAT FAMILY _ KIND, as in pin4_iface. Keys are fields padded to 4 bytes; addresses and ports in
- * network order, uid and cgroup id in host order, interface names 16 bytes with NULs.
+ * What a sandbox may reach is in sets named WHAT FAMILY _ KIND (pin4_iface), keyed by the sandbox's own selector;
+ * who it is, in sandbox_KIND. Fields of a concatenation are padded to 4 bytes; addresses and ports in network
+ * order, uid, cgroup id and interface group in host order, interface names 16 bytes with NULs.
  */
 #ifndef POSTERN_GATE_KEYS_H
 #define POSTERN_GATE_KEYS_H
@@ -17,50 +18,59 @@
 /* How the kernel sees a selector. A source prefix that is not one address needs interval sets. */
 enum key_kind { KEY_IFACE, KEY_SOURCE, KEY_PREFIX, KEY_CGROUP, KEY_UID, KEY_HOST, KEY_KIND_COUNT };
 
-/* Of selector @i of @s; KEY_HOST has no selector (use i = 0). */
+/* Of selector @i of @s. */
 enum key_kind key_kind(const struct sandbox *s, unsigned int i);
-/* How often a sandbox appears in the kernel: its selectors, or 1 for the host. */
+/* How often a sandbox appears in the kernel: its selectors, or 1 for the host (which has none: i = 0). */
 unsigned int key_selectors(const struct sandbox *s);
 
 /*
- * All of them: 0; -EAFNOSUPPORT where the selector is a source of the other family (nothing to do);
- * -ENOENT where the cgroup does not exist yet; -EINVAL.
+ * The functions below return 0; -EAFNOSUPPORT where the families cannot meet (a source selector of the other
+ * family, ICMP in IPv6), and there is nothing to do; -ENOENT where the cgroup does not exist yet; -EINVAL for
+ * what no set can hold. @family is ADDR_V4 or ADDR_V6; interface, cgroup and uid are the same in both: the function
+ * gives the same element for both families, and adding it twice in a batch is harmless.
  */
 
-/* selector . daddr . protocol . dport; a dynamic pin. */
+/* selector . @to . protocol . port: a pin, in a set with timeouts. Port protocols and single ports only. */
 POSTERN_MUST_CHECK int key_pin(const struct sandbox *s, unsigned int i, const struct addr *to,
 	const struct service *service, struct nft_key *ret_key);
 
-enum key_static { KEY_EGRESS, KEY_INGRESS };
+enum key_way { KEY_EGRESS, KEY_INGRESS };
 /*
- * A static rule: the set is chosen by @service: ports (TCP, UDP, SCTP, DCCP, UDP-Lite), ICMP types, or
- * other protocols by number (protocol 0: all of them).
+ * A static rule: selector . @peer . @service. The set is chosen by the service: protocols with ports (TCP, UDP,
+ * UDP-Lite, SCTP, DCCP), ICMP by type, others by number; protocol 0 is all of them. -EOPNOTSUPP: ingress of cgroup
+ * and uid sandboxes other than ports is the host's business. Two elements of one set must not overlap.
  */
-POSTERN_MUST_CHECK int key_rule(enum key_static way, const struct sandbox *s, unsigned int i,
-	const struct prefix *peer, const struct service *service, struct nft_key *ret_key);
+POSTERN_MUST_CHECK int key_rule(enum key_way way, const struct sandbox *s, unsigned int i, const struct prefix *peer,
+	const struct service *service, struct nft_key *ret_key);
 
-/* The selector alone: traffic of a sandbox. Its comment is "name policy". */
+/* The selector alone: confined. Its comment is "NAME POLICY". */
 POSTERN_MUST_CHECK int key_sandbox(const struct sandbox *s, unsigned int i, uint8_t family, struct nft_key *ret_key);
-/* The selector, to which inbound policy applies. */
-POSTERN_MUST_CHECK int key_inbound(const struct sandbox *s, unsigned int i, uint8_t family, struct nft_key *ret_key);
-/* Map selector -> stub port (nft_change.has_port). */
+/* Map selector -> stub port (nft_change.port). */
 POSTERN_MUST_CHECK int key_dns(const struct sandbox *s, unsigned int i, uint8_t family, struct nft_key *ret_key);
 
-/* What a dumped pin says. */
+/* Settings. */
+enum key_open { KEY_OPEN_OUTPUT, KEY_OPEN_INPUT, KEY_OPEN_FORWARD };
+POSTERN_MUST_CHECK int key_open(enum key_open which, uint8_t family, struct nft_key *ret_key);
+POSTERN_MUST_CHECK int key_upstream(uint32_t resolver_uid, const struct addr *to, uint8_t protocol, uint16_t port,
+	struct nft_key *ret_key);
+POSTERN_MUST_CHECK int key_confined_group(uint32_t group, struct nft_key *ret_key);
+POSTERN_MUST_CHECK int key_stub_port(uint16_t port, struct nft_key *ret_key);
+
+/* What a dumped element says of its sandbox, and, for a pin, of its peer. */
 struct key_pin {
-	uint8_t kind; /* enum key_kind */
-	struct selector selector; /* the member of the kind is set */
+	uint8_t kind;		  /* enum key_kind */
+	struct selector selector; /* only the member of the kind is set */
+	uint8_t family;		  /* host: which of the two; else of @to or of the source, or ADDR_NONE */
 	struct addr to;
 	uint8_t protocol;
 	uint16_t port;
 };
-/* 0, or -EBADMSG where @key is no pin of ours. */
+/* 0, or -EBADMSG where @key is not one that key_pin() (key_sandbox()) makes. */
 POSTERN_MUST_CHECK int key_pin_decode(const struct nft_key *key, struct key_pin *ret_pin);
-/* The same for an element of the sets of key_sandbox(): only kind and selector are filled. */
 POSTERN_MUST_CHECK int key_sandbox_decode(const struct nft_key *key, struct key_pin *ret_pin);
 
-/* The sets whose elements the gate makes, for dumps and flushes: names until NULL. */
-enum key_group { KEYS_PINS, KEYS_RULES, KEYS_SANDBOXES, KEYS_INBOUND, KEYS_DNS, KEYS_SETTINGS, KEY_GROUP_COUNT };
+/* The sets that the gate fills, for dumps and flushes: names of group @g until NULL. */
+enum key_group { KEYS_PINS, KEYS_RULES, KEYS_SANDBOXES, KEYS_DNS, KEYS_SETTINGS, KEY_GROUP_COUNT };
 const char *key_set(enum key_group g, unsigned int i);
 /* Is @set one of them? */
 bool key_set_is_ours(const char *set);
