@@ -6,6 +6,8 @@
 
 #include "postern/clock.h"
 
+#define WALL_US_MAX (253402300799ull * 1000000) /* the year 9999: RFC 3339 has no later one */
+
 static const char *const kinds[] = {
 	[EVENT_START] = "start", [EVENT_STOP] = "stop", [EVENT_POLICY] = "policy",
 	[EVENT_POLICY_FAILED] = "policy-failed", [EVENT_SANDBOX] = "sandbox", [EVENT_DNS] = "dns", [EVENT_PIN] = "pin",
@@ -55,16 +57,23 @@ void event_set_text(char *dst, size_t cap, const char *src)
 	dst[n] = '\0';
 }
 
-void event_set_place(struct event *e, const struct image *im, const struct image_place *place)
-{
-	event_set_text(e->rule, sizeof(e->rule), image_string(im, place->name));
-	event_set_text(e->file, sizeof(e->file), image_string(im, place->file));
-	e->line = place->line;
-}
-
 static bool ends(const char *s, size_t cap)
 {
 	return memchr(s, '\0', cap) != NULL;
+}
+
+/* As it came over the channel: anything but 0 and 1 in a bool is undefined to read as one. */
+static bool bool_valid(const bool *b)
+{
+	unsigned char byte;
+
+	memcpy(&byte, b, 1);
+	return byte <= 1;
+}
+
+static bool times_valid(const struct event *e)
+{
+	return e->wall_us <= WALL_US_MAX && e->last_wall_us <= WALL_US_MAX;
 }
 
 static bool address_valid(const struct addr *a)
@@ -79,6 +88,8 @@ bool event_valid(const struct event *e)
 	if (e->kind >= EVENT_KIND_COUNT || e->reason >= REASON_COUNT || e->action >= EVENT_ACTION_COUNT)
 		return false;
 	if (e->n_names > EVENT_NAMES_MAX || e->hardware_len > sizeof(e->hardware))
+		return false;
+	if (e->inbound > 1 || e->has_digest > 1 || !bool_valid(&e->by.found) || !times_valid(e))
 		return false;
 	for (unsigned int i = 0; i < e->n_names; i++)
 		if (dns_name_from_wire(e->names[i].wire, e->names[i].len, &name) < 0)

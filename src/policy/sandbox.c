@@ -88,6 +88,11 @@ static bool selector_valid(enum sandbox_kind kind, const struct selector *s)
 
 bool sandbox_valid(const struct sandbox *s)
 {
+	unsigned char runtime;
+
+	memcpy(&runtime, &s->runtime, 1); /* reading another byte than 0 and 1 as bool is undefined */
+	if (runtime > 1)
+		return false;
 	if (s->kind >= SANDBOX_KIND_COUNT || s->n_selectors == 0 || s->n_selectors > SELECTORS_MAX)
 		return false;
 	if (!sandbox_name_valid(s->name) || !sandbox_name_valid(s->policy))
