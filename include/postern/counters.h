@@ -58,7 +58,11 @@
 	X(VERDICT, races_settled)    \
 	X(VERDICT, attributed)       \
 	X(VERDICT, unattributed)     \
+	X(VERDICT, attribution_late) \
+	X(VERDICT, held_full)        \
 	X(VERDICT, aggregate_full)   \
+	X(VERDICT, pin_table_full)   \
+	X(VERDICT, foreign)          \
 	X(VERDICT, notes)            \
 	X(VERDICT, events_lost)
 

@@ -148,7 +148,13 @@ struct msg_pin_note {
 	struct service services[PIN_SERVICES_MAX];
 };
 
-enum decision { DECISION_ACCEPT, DECISION_REFUSE, DECISION_DROP, DECISION_COUNT };
+enum decision {
+	DECISION_ACCEPT, /* the packet goes on as it is */
+	DECISION_ADMIT,	 /* accept and clear the packet mark: an ALERT ingress rule lets it in (chain miss_inbound) */
+	DECISION_REFUSE, /* accept with the mark that the last base chain rejects */
+	DECISION_DROP,
+	DECISION_COUNT
+};
 
 struct msg_decisions {
 	struct message_header h;
