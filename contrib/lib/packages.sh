@@ -86,3 +86,19 @@ unpack_servers() {
 		unpack_package "$p" "$2" || die "cannot get package $p"
 	done
 }
+
+# unpack_kernel FOLDER : Debian's own cloud kernel, for tests/vm
+unpack_kernel() {
+	[ -e "$1/.unpacked-kernel" ] && return 0
+	kernel=$(apt-cache depends linux-image-cloud-amd64 2>/dev/null | awk '/Depends: linux-image-/ { print $2; exit }')
+	if [ -z "$kernel" ]; then
+		apt_update_once
+		kernel=$(apt-cache depends linux-image-cloud-amd64 | awk '/Depends: linux-image-/ { print $2; exit }')
+	fi
+	if [ -z "$kernel" ] || ! unpack_package "$kernel" "$1"; then
+		say "no kernel package: suite vm will be skipped"
+		return 0
+	fi
+	rm -rf "$1/archives"
+	touch "$1/.unpacked-kernel"
+}
