@@ -36,6 +36,12 @@ def build_folder():
     return os.environ.get("POSTERN_BUILD") or f"{TOP}/build"
 
 
+def unit_setting(key):
+    """All words of a setting of posternd.service."""
+    with open(f"{TOP}/contrib/systemd/posternd.service", encoding="ascii") as f:
+        return [w for line in f if line.startswith(key + "=") for w in line.split("=", 1)[1].split()]
+
+
 def copy_binaries(folder=None):
     """Copies every executable of postern into the cell; Skip when there is no daemon yet."""
     os.makedirs(BIN, exist_ok=True)
@@ -83,7 +89,9 @@ class Postern:
     # ---- running
 
     def command(self):
-        return [f"{BIN}/posternd", "--config", f"{ETC}/postern.conf", "--rules", f"{TOP}/rules/postern.nft",
+        # With no more than posternd.service leaves it.
+        caps = "".join(",+" + c[4:].lower() for c in unit_setting("CapabilityBoundingSet"))
+        return ["setpriv", "--no-new-privs", f"--bounding-set=-all{caps}", f"{BIN}/posternd", "--config", f"{ETC}/postern.conf", "--rules", f"{TOP}/rules/postern.nft",
                 "--runtime-dir", RUNTIME, "--libexec-dir", BIN, "--uid-base", str(UID_BASE), *self.options]
 
     def start(self, ready=True, timeout_s=20):
