@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Replies. A reply is built once, without what is peculiar to one asker, so that it can be kept
+ * in the cache and given to several: finishing it is one copy, four patches and an OPT.
+ * QNAME stands at a fixed offset, so owners that are QNAME are pointers to it and follow each
+ * asker's case by themselves.
+ */
+#include "postern/dns.h"
+
+#include <string.h>
+
+#define FLAGS_OF_CLIENTS (DNS_RD | DNS_CD)
+#define OPTION_EDE 15
+#define OPT_RCODE_SHIFT 4
+
+enum { AT_ID = 0, AT_FLAGS = 2, AT_QUESTIONS = 4, AT_ANSWERS = 6, AT_AUTHORITY = 8, AT_ADDITIONAL = 10 };
+
+static void put_u16(uint8_t *p, unsigned int v)
+{
+	p[0] = (uint8_t)(v >> 8);
+	p[1] = (uint8_t)v;
+}
+
+static unsigned int get_u16(const uint8_t *p)
+{
+	return (unsigned int)p[0] << 8 | p[1];
+}
+
+void dns_reply_init(struct dns_reply *r, void *buf, size_t cap, const struct dns_name *name, uint16_t qtype)
+{
+	static const uint8_t header[DNS_HEADER_SIZE] = {[5] = 1};
+
+	*r = (struct dns_reply){0};
+	bytes_writer_init(&r->w, buf, cap);
+	bytes_write(&r->w, header, sizeof(header));
+	bytes_write(&r->w, name->wire, name->len);
+	bytes_write_u16(&r->w, qtype);
+	bytes_write_u16(&r->w, DNS_CLASS_IN);
+}
+
+static void write_record(struct bytes_writer *w, const struct dns_rr *rr)
+{
+	if (rr->owner)
+		bytes_write(w, rr->owner->wire, rr->owner->len);
+	else
+		bytes_write_u16(w, (uint16_t)(DNS_POINTER | rr->owner_at));
+	bytes_write_u16(w, rr->type);
+	bytes_write_u16(w, DNS_CLASS_IN);
+	bytes_write_u32(w, rr->ttl_s);
+	bytes_write_u16(w, rr->rdata_len);
+	bytes_write(w, rr->rdata, rr->rdata_len);
+}
+
+void dns_reply_answer(struct dns_reply *r, const struct dns_rr *rr)
+{
+	write_record(&r->w, rr);
+	r->n_answers++;
+}
+
+void dns_reply_authority(struct dns_reply *r, const struct dns_rr *rr)
+{
+	write_record(&r->w, rr);
+	r->n_authority++;
+}
+
+size_t dns_reply_close(struct dns_reply *r)
+{
+	bytes_patch_u16(&r->w, AT_FLAGS, (uint16_t)(DNS_QR | DNS_RA | r->rcode));
+	bytes_patch_u16(&r->w, AT_ANSWERS, r->n_answers);
+	bytes_patch_u16(&r->w, AT_AUTHORITY, r->n_authority);
+	return r->w.failed ? 0 : r->w.pos;
+}
+
+static size_t ede_size(const struct dns_ede *ede)
+{
+	return ede->present ? 6 + (ede->text ? strlen(ede->text) : 0) : 0;
+}
+
+static size_t write_opt(uint8_t *out, int rcode, const struct dns_ede *ede)
+{
+	size_t options = ede_size(ede);
+	uint8_t *p = out;
+
+	*p++ = 0;
+	put_u16(p, DNS_TYPE_OPT);
+	put_u16(p + 2, DNS_DATAGRAM_MAX);
+	p[4] = (uint8_t)(rcode >> OPT_RCODE_SHIFT);
+	p[5] = 0;
+	put_u16(p + 6, 0);
+	put_u16(p + 8, (unsigned int)options);
+	p += 10;
+	if (options) {
+		put_u16(p, OPTION_EDE);
+		put_u16(p + 2, (unsigned int)options - 4);
+		put_u16(p + 4, ede->code);
+		if (ede->text)
+			memcpy(p + 6, ede->text, options - 6);
+	}
+	return DNS_OPT_SIZE + options;
+}
+
+size_t dns_reply_finish(const struct dns_finish *f, const struct dns_query *q, uint8_t *out)
+{
+	struct dns_ede none = {0};
+	const struct dns_ede *ede = &f->ede;
+	size_t question = DNS_QUESTION_AT + q->name.len + 4u;
+	size_t len = f->len, opt = q->edns ? DNS_OPT_SIZE + ede_size(ede) : 0;
+	unsigned int flags = get_u16(f->reply + AT_FLAGS) | (q->flags & FLAGS_OF_CLIENTS);
+
+	if (len + opt > f->limit && opt) { /* the text is worth less than a record */
+		ede = &none;
+		opt = DNS_OPT_SIZE;
+	}
+	if (len + opt > f->limit)
+		len = question;
+	memcpy(out, f->reply, len);
+	if (len < f->len) {
+		flags |= DNS_TC;
+		memset(out + AT_ANSWERS, 0, 6);
+	}
+	put_u16(out + AT_ID, q->id);
+	put_u16(out + AT_FLAGS, flags);
+	memcpy(out + DNS_QUESTION_AT, q->name.wire, q->name.len);
+	if (opt) {
+		put_u16(out + AT_ADDITIONAL, 1);
+		(void)write_opt(out + len, 0, ede);
+	}
+	return len + opt;
+}
+
+size_t dns_reply_error(const struct dns_query *q, int rcode, struct dns_ede ede, uint8_t out[static DNS_PLAIN_MAX])
+{
+	/* the opcode is echoed, RFC 1035 4.1.1 */
+	unsigned int keep = q->flags & (0x7800 | FLAGS_OF_CLIENTS);
+	size_t len = DNS_HEADER_SIZE;
+
+	memset(out, 0, len);
+	put_u16(out + AT_ID, q->id);
+	put_u16(out + AT_FLAGS, DNS_QR | DNS_RA | keep | ((unsigned int)rcode & 0xf));
+	if (q->name.len) {
+		put_u16(out + AT_QUESTIONS, 1);
+		memcpy(out + len, q->name.wire, q->name.len);
+		len += q->name.len;
+		put_u16(out + len, q->qtype);
+		put_u16(out + len + 2, q->qclass);
+		len += 4;
+	}
+	if (q->edns || rcode > 0xf) { /* BADVERS has no other place */
+		put_u16(out + AT_ADDITIONAL, 1);
+		len += write_opt(out + len, rcode, &ede);
+	}
+	return len;
+}
