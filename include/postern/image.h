@@ -22,6 +22,7 @@
 #define IMAGE_NONE UINT32_MAX
 #define RULE_SERVICES_MAX 16 /* ports of one DNS rule: each is a kernel element per address */
 #define RULE_NAME_MAX 64     /* with the NUL; also Route 53's limit of 64 characters */
+#define IMAGE_PIN_MAX_S 604800 /* largest pin_max_s and pin_grace_s: a week */
 
 enum rule_action { ACTION_ALLOW, ACTION_ALERT, ACTION_BLOCK, ACTION_COUNT };
 enum block_response { RESPONSE_NODATA, RESPONSE_NXDOMAIN, RESPONSE_OVERRIDE, RESPONSE_COUNT };

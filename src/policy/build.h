@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Parts that build the image share: a growing array, and the name table under construction.
+ */
+#ifndef POSTERN_POLICY_BUILD_H
+#define POSTERN_POLICY_BUILD_H
+
+#include "image_format.h"
+
+/* A growing array of elements of @size bytes. */
+struct build_array {
+	uint8_t *data;
+	size_t size;
+	size_t n, cap;
+};
+
+/* Room for @n more elements: the first of them (not cleared), or NULL without memory. */
+void *build_array_add(struct build_array *a, size_t n);
+void build_array_fini(struct build_array *a);
+
+/*
+ * The name table. While it grows, exact and wildcard of a slot are heads of chains of links
+ * (index + 1); names_finish() makes sets of them.
+ */
+struct build_link {
+	uint32_t list;
+	uint32_t next;
+};
+
+struct build_names {
+	struct hash_key key;
+	struct image_slot *slots;
+	uint64_t n_slots, n_names, n_patterns;
+	struct build_array names;   /* bytes */
+	struct build_array links;   /* struct build_link */
+	struct build_array sets;    /* uint32_t */
+};
+
+POSTERN_MUST_CHECK int build_names_init(struct build_names *t);
+void build_names_fini(struct build_names *t);
+/* @name in lower case. 0, -EEXIST, -ENOMEM. */
+POSTERN_MUST_CHECK int build_names_add(struct build_names *t, const struct dns_name *name, bool wildcard, uint32_t list);
+/* Final size of the table, chains turned to sets. 0, -ENOMEM, -E2BIG. */
+POSTERN_MUST_CHECK int build_names_finish(struct build_names *t);
+
+#endif
