@@ -2,7 +2,7 @@
 /*
  * Makes an image: the writer's side of postern/image.h, for postern-policy and for tests that
  * need a policy in memory.
- * folder: src/policy (library image_build)
+ * folder: src/policy
  *
  * Things are added top down: a policy, then its lists, rules and static rules; these belong to the policy
  * added last. Errors are sticky: after one, every call does nothing and the finish reports it, so that a
