@@ -3,10 +3,14 @@
  * Prints the tables that ARCHITECTURE.md shows, from the code that they describe:
  * dump_tables messages | privileges. tests/lint/tables.py compares the two.
  */
+#include <cap-ng.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "postern/message.h"
+#include "postern/role.h"
+#include "src/jail/roles.h"
 
 /* "a, b → c; every child → d": the pairs of the message, grouped by receiver. */
 static void print_senders(enum message_type t, enum role to, unsigned int n)
@@ -62,12 +66,44 @@ static void print_messages(void)
 	}
 }
 
+static void print_capabilities(uint64_t mask)
+{
+	const char *sep = "";
+
+	for (unsigned int cap = 0; cap <= CAP_LAST_CAP; cap++) {
+		if (!(mask >> cap & 1))
+			continue;
+		printf("%s%s", sep, capng_capability_to_name(cap));
+		sep = ", ";
+	}
+	if (!mask)
+		printf("none");
+}
+
+static void print_privileges(void)
+{
+	printf("| process | user | capabilities | descriptors | writes files | further processes |\n"
+	       "|---|---|---|---|---|---|\n");
+	for (unsigned int r = 0; r < ROLE_COUNT; r++) {
+		const struct role_row *row = role_row(r);
+
+		printf("| `%s` | %s | ", row->executable, row->user);
+		print_capabilities(role_capabilities(r));
+		printf(" | %llu | %s | %llu |\n", (unsigned long long)row->nofile,
+			row->fsize ? "may" : "no", (unsigned long long)row->nproc);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	if (argc == 2 && !strcmp(argv[1], "messages")) {
 		print_messages();
 		return 0;
 	}
-	fprintf(stderr, "usage: dump_tables messages\n");
+	if (argc == 2 && !strcmp(argv[1], "privileges")) {
+		print_privileges();
+		return 0;
+	}
+	fprintf(stderr, "usage: dump_tables messages | privileges\n");
 	return 2;
 }
