@@ -27,11 +27,19 @@ def skip(reason):
     sys.exit(77)
 
 
+def git_names(top):
+    """The names that git knows or would know; none where there is no git, or it does not trust the folder."""
+    try:
+        done = subprocess.run(["git", "-C", top, "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
+    except FileNotFoundError:
+        return []
+    return done.stdout.decode().split("\0") if done.returncode == 0 else []
+
+
 def tracked(top):
     """The files of the tree: those that git knows or would know, else all but build folders. Absolute paths."""
-    done = subprocess.run(["git", "-C", top, "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
-    names = done.stdout.decode().split("\0") if done.returncode == 0 else []
+    names = git_names(top)
     if not names:
         for folder, folders, files in os.walk(top):
             folders[:] = [d for d in folders if not d.startswith((".git", "build", "__pycache__"))]
