@@ -7,8 +7,8 @@
  * one receives and never waits for the disk, the other (writer.c) writes.
  *
  * The end: when the gate closes its channel, what the others still sent is read, the writer gets
- * two seconds, and the process leaves. Signals that a terminal or a supervisor sends to the
- * whole group are ignored for that reason: the last events have to be written.
+ * two seconds (twice where events were lost, for the line that says so), and the process leaves. Signals
+ * that a terminal or a supervisor sends to the whole group are ignored: the last events have to be written.
  */
 #include <errno.h>
 #include <signal.h>
@@ -156,7 +156,9 @@ static void drain(struct audit *a)
 			if (m.h.type != MSG_EVENT || record_event(&a->record, (enum role)role, (struct msg_event *)&m) < 0)
 				break;
 	}
-	if (!writer_finish(a->record.writer, FINISH_MS))
+	if (a->record.lost && writer_finish(a->record.writer, FINISH_MS))
+		record_settle(&a->record); /* there is room for it now */
+	if (!writer_finish(a->record.writer, FINISH_MS) || a->record.lost)
 		log_err("audit log: the last events could not be written");
 }
 

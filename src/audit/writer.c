@@ -226,6 +226,7 @@ bool writer_finish(struct writer *w, unsigned int timeout_ms)
 
 	pthread_mutex_lock(&w->lock);
 	w->stop = true;
+	w->stopped = false; /* it may be called again */
 	pthread_cond_signal(&w->wake);
 	while (!w->stopped && (now_ms = clock_now_ms()) < end_ms)
 		wait_until(&w->told, &w->lock, end_ms - now_ms);

@@ -1,0 +1,268 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""postern-audit as a process, with a gate of the test's own (fakegate_audit.c): the schema, rotation, and disks that fail.
+
+usage: test_audit.py FAKEGATE POSTERN_AUDIT SLOW_DISK SCHEMA
+Runs in a mount namespace of its own, for small and read-only file systems.
+"""
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+import schema
+
+FAKEGATE, AUDIT, SLOW_DISK, SCHEMA = sys.argv[1:5]
+
+
+class Gate:
+    """A postern-audit with its gate."""
+
+    def __init__(self, env=None):
+        self.log = None
+        self.stderr = tempfile.TemporaryFile("w+")
+        self.process = subprocess.Popen([FAKEGATE, AUDIT], text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=self.stderr, env=dict(os.environ, **(env or {})))
+
+    def do(self, command):
+        self.process.stdin.write(command + "\n")
+        self.process.stdin.flush()
+        answer = self.process.stdout.readline().strip()
+        assert answer, f"{command}: no answer: {self.said()}"
+        return answer
+
+    def counters(self):
+        return {k: int(v) for k, v in (pair.split("=") for pair in self.do("ping").split())}
+
+    def send(self, first, count):
+        """Sends events and waits until they are taken (not written): the channel has room for the next ones then."""
+        assert self.do(f"events {first} {count}") == f"sent {count}", "the channel was full"
+        self.wait_for(lambda c: c["events"] == first + count)
+
+    def wait_for(self, what):
+        """Polls until @what(counters) holds."""
+        for _ in range(500):
+            counters = self.counters()
+            if what(counters):
+                return counters
+            time.sleep(0.02)
+        raise AssertionError(f"never happened; counters {counters}; {self.said()}")
+
+    def said(self):
+        if self.log is not None:
+            return self.log
+        self.stderr.seek(0)
+        return self.stderr.read()
+
+    def end(self):
+        """Ends it in order, once; returns the exit code of postern-audit."""
+        if self.process.poll() is not None:
+            return None
+        answer = self.do("end")
+        self.process.stdin.close()
+        self.process.stdout.close()
+        self.process.wait(15)
+        self.log = self.said()
+        self.stderr.close()
+        return answer
+
+
+def lines(folder, name="audit.jsonl"):
+    with open(os.path.join(folder, name), encoding="utf-8") as f:
+        return [json.loads(line) for line in f]
+
+
+def stands_for(events):
+    """How many events the lines stand for, the lost ones included."""
+    return sum(e["count"] for e in events)
+
+
+class Test(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="postern-audit-")
+        self.addCleanup(shutil.rmtree, self.folder)
+
+    def gate(self, env=None):
+        gate = Gate(env)
+        self.addCleanup(gate.end)
+        return gate
+
+    def tmpfs(self, size):
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "postern-test", self.folder], check=True)
+        self.addCleanup(subprocess.run, ["umount", self.folder], check=True)
+
+    def remount(self, options):
+        subprocess.run(["mount", "-o", f"remount,{options}", self.folder], check=True)
+
+    def test_schema(self):
+        with open(SCHEMA, encoding="utf-8") as f:
+            wanted = json.load(f)
+        gate = self.gate()
+        gate.do(f"image {self.folder} 0 0")
+        sent = int(gate.do("samples").split()[1])
+        self.assertEqual(gate.end(), "exit 0")
+        events = lines(self.folder)
+        self.assertEqual(len(events), sent)
+        wrong = [w for e in events for w in schema.check(wanted, e)]
+        self.assertEqual(wrong, [])
+        # Every word of the code was seen, and every word and member of the schema is in use.
+        for member in ("kind", "reason", "action"):
+            self.assertEqual({e[member] for e in events if member in e}, set(wanted["properties"][member]["enum"]))
+        self.assertEqual({k for e in events for k in e}, set(wanted["properties"]))
+        with open(os.path.join(self.folder, "audit.jsonl"), "rb") as f:
+            self.assertNotRegex(f.read(), rb"[^\n\x20-\x7e\xc3\xa4]")
+
+    def test_schema_refuses(self):
+        with open(SCHEMA, encoding="utf-8") as f:
+            wanted = json.load(f)
+        good = {"v": 1, "time": "2026-11-20T08:00:00.000Z", "kind": "dns", "process": "resolver", "count": 1}
+        self.assertEqual(list(schema.check(wanted, good)), [])
+        for change in ({"v": 2}, {"kind": "odd"}, {"count": "1"}, {"extra": 1}, {"time": "yesterday"}, {"names": []},
+                       {"destination_port": 65536}, {"uid": True}):
+            self.assertNotEqual(list(schema.check(wanted, dict(good, **change))), [], change)
+
+    def test_rotation(self):
+        gate = self.gate()
+        gate.do(f"image {self.folder} 3000 2")
+        for first in range(0, 100, 10):
+            gate.do(f"events {first} 10")
+            gate.wait_for(lambda c, n=first + 10: c["written"] == n)
+        self.assertGreaterEqual(gate.counters()["rotations"], 3)
+        self.assertEqual(sorted(os.listdir(self.folder)), ["audit.jsonl", "audit.jsonl.1", "audit.jsonl.2"])
+        for name in os.listdir(self.folder):
+            self.assertLessEqual(os.path.getsize(os.path.join(self.folder, name)), 3000)
+        numbers = [int(e["text"]) for name in ("audit.jsonl.2", "audit.jsonl.1", "audit.jsonl") for e in lines(self.folder, name)]
+        self.assertEqual(numbers, list(range(numbers[0], 100)))
+        self.assertEqual(os.stat(os.path.join(self.folder, "audit.jsonl")).st_mode & 0o777, 0o640)
+        gate.end()
+
+    def test_reopen(self):
+        gate = self.gate()
+        gate.do(f"image {self.folder} 0 0")
+        gate.do("events 0 1")
+        gate.wait_for(lambda c: c["written"] == 1)
+        os.rename(os.path.join(self.folder, "audit.jsonl"), os.path.join(self.folder, "old"))
+        gate.do("reopen")
+        gate.do("events 1 1")
+        gate.wait_for(lambda c: c["written"] == 2)
+        gate.end()
+        self.assertEqual([e["text"] for e in lines(self.folder)], ["1"])
+        self.assertEqual([e["text"] for e in lines(self.folder, "old")], ["0"])
+
+    def test_before_the_first_image(self):
+        gate = self.gate()
+        gate.do("events 0 5")
+        gate.do(f"image {self.folder} 0 0")
+        gate.end()
+        self.assertEqual(len(lines(self.folder)), 5)
+
+    def test_invalid_event(self):
+        gate = self.gate()
+        gate.do(f"image {self.folder} 0 0")
+        gate.do("events 0 3")
+        gate.do("invalid")
+        self.assertEqual(gate.end(), "exit 1")
+        self.assertEqual(len(lines(self.folder)), 3)
+        self.assertIn('channel broken peer=verdict', gate.said())
+
+    def fill_and_recover(self, mend_disk, error, settle):
+        """Events keep being taken while the disk fails; afterwards the log accounts for every one."""
+        gate = self.gate()
+        gate.do(f"image {self.folder} 0 0")
+        gate.do("events 0 10")
+        gate.wait_for(lambda c: c["written"] == 10)
+        total = 10
+        while gate.counters()["lost_disk"] == 0:
+            gate.send(total, 100)
+            total += 100
+            self.assertLess(total, 100000)
+        self.assertIn(error, gate.said())
+        self.assertLess(gate.said().count("cannot write"), 5)
+        mend_disk()
+        if settle:
+            gate.wait_for(lambda c: "writing again" in gate.said())
+        gate.do(f"events {total} 1")
+        total += 1
+        self.assertEqual(gate.end(), "exit 0")
+        events = lines(self.folder)
+        self.assertEqual(stands_for(events), total)
+        gaps = [e for e in events if e["kind"] == "suppressed"]
+        self.assertTrue(gaps)
+        self.assertEqual({(e["process"], e["reason"]) for e in gaps}, {("audit", "overload")})
+        numbers = [int(e["text"]) for e in events if e["kind"] == "refusal"]
+        self.assertEqual(numbers, sorted(set(numbers)))
+        self.assertIn("writing again", gate.said())
+
+    def test_disk_full(self):
+        self.tmpfs("64k")
+        self.fill_and_recover(lambda: self.remount("size=16m"), "No space left on device", True)
+
+    def test_disk_full_until_the_end(self):
+        """The disk is mended just before the daemon stops: the gap is still accounted for."""
+        self.tmpfs("64k")
+        self.fill_and_recover(lambda: self.remount("size=16m"), "No space left on device", False)
+
+    def test_read_only(self):
+        subprocess.run(["mount", "--bind", self.folder, self.folder], check=True)
+        subprocess.run(["mount", "-o", "remount,ro,bind", self.folder], check=True)
+        gate = self.gate()
+        gate.do(f"image {self.folder} 0 0")
+        gate.do("events 0 10")
+        gate.wait_for(lambda c: "Read-only file system" in gate.said())
+        subprocess.run(["umount", self.folder], check=True)
+        gate.wait_for(lambda c: c["written"] == 10)
+        gate.end()
+        self.assertEqual(stands_for(lines(self.folder)), 10)
+
+    def test_missing_directory(self):
+        gate = self.gate()
+        missing = os.path.join(self.folder, "log")
+        gate.do(f"image {missing} 0 0")
+        gate.do("events 0 10")
+        gate.wait_for(lambda c: "No such file or directory" in gate.said())
+        os.mkdir(missing)
+        gate.wait_for(lambda c: c["written"] == 10)
+        gate.end()
+        self.assertEqual(stands_for(lines(missing)), 10)
+
+    def test_slow_disk(self):
+        """A write takes two seconds; the process answers pings and takes events meanwhile."""
+        gate = self.gate({"LD_PRELOAD": SLOW_DISK, "ASAN_OPTIONS": "verify_asan_link_order=0:detect_leaks=0"})
+        gate.do(f"image {self.folder} 0 0")
+        before = gate.counters()
+        total = 0
+        while total < 6000:
+            gate.send(total, 100)
+            total += 100
+        self.assertEqual(before["events"], 0)
+        self.assertEqual(gate.counters()["events"], total)
+        gate.wait_for(lambda c: c["written"] > 0)
+        gate.end()
+
+    def test_dies_without_a_word_of_leftovers(self):
+        """A line that a crash cut in half costs one line."""
+        with open(os.path.join(self.folder, "audit.jsonl"), "w", encoding="utf-8") as f:
+            f.write('{"v":1,"time":"2026')
+        gate = self.gate()
+        gate.do(f"image {self.folder} 0 0")
+        gate.do("events 0 1")
+        gate.end()
+        with open(os.path.join(self.folder, "audit.jsonl"), encoding="utf-8") as f:
+            rows = f.read().split("\n")
+        self.assertEqual(len(rows), 3)
+        self.assertTrue(re.match(r'{"v":1', rows[1]))
+
+
+if __name__ == "__main__":
+    if os.environ.get("POSTERN_MOUNTS") != "own":
+        os.environ["POSTERN_MOUNTS"] = "own"
+        probe = subprocess.run(["unshare", "-m", "--propagation", "private", "true"], check=False, stderr=subprocess.DEVNULL)
+        if probe.returncode:
+            print("skipped: no mount namespace (root needed)")
+            sys.exit(77)
+        os.execvp("unshare", ["unshare", "-m", "--propagation", "private", sys.executable, *sys.argv])
+    unittest.main(argv=sys.argv[:1] + sys.argv[5:])
