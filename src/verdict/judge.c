@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The judgement of one packet: see the header.
+ *
+ * A packet gets here because no set element of rules/postern.nft let it through, so the usual outcome
+ * is a refusal, and the work is to say whose it is and why. The order of the questions is
+ * that of the ruleset: who (interface, source, cgroup, uid, host), cloud metadata, static rules, private and own
+ * addresses, pins. Three things are let through, and only where the sender is known for certain:
+ *   - what an ALERT rule covers: such rules are not in the kernel's sets;
+ *   - a pinned destination: the lookup in the kernel raced a renewal of the pin;
+ *   - what both an ALERT rule of the receiver and the sender's own policy allow.
+ * Static ALLOW rules are not in this list: the kernel's sets know them, and where it
+ * disagrees with the image (a reload is under way), the kernel is right.
+ */
+#include "judge.h"
+
+#include <string.h>
+
+#include "postern/match.h"
+
+#define QTYPE_A 1
+#define QTYPE_AAAA 28
+
+struct sender {
+	uint16_t slot;
+	bool certain;
+};
+
+static struct sender find_sender(const struct judge *j, const struct verdict_packet *m, const struct packet *p,
+	const struct attribution *by)
+{
+	struct sender s = {SANDBOX_NONE, true};
+	bool cgroup_known = by && by->cgroup[0];
+
+	if (m->hook != HOOK_OUTPUT) {
+		s.slot = boxes_by_interface(j->boxes, m->in);
+		if (s.slot == SANDBOX_NONE)
+			s.slot = boxes_by_source(j->boxes, &p->source);
+		return s;
+	}
+	/* A socket that is gone may have been anybody's. */
+	s.certain = m->has_uid && (cgroup_known || !boxes_any_cgroup(j->boxes));
+	if (cgroup_known)
+		s.slot = boxes_by_cgroup(j->boxes, by->cgroup);
+	if (s.slot == SANDBOX_NONE && m->has_uid)
+		s.slot = boxes_by_uid(j->boxes, m->uid);
+	if (s.slot == SANDBOX_NONE)
+		s.slot = boxes_host(j->boxes);
+	return s;
+}
+
+static uint16_t find_receiver(const struct judge *j, const struct verdict_packet *m, const struct packet *p)
+{
+	uint16_t slot;
+
+	if (m->hook == HOOK_INPUT)
+		return boxes_host(j->boxes);
+	slot = boxes_by_interface(j->boxes, m->out);
+	return slot == SANDBOX_NONE ? boxes_by_source(j->boxes, &p->destination) : slot;
+}
+
+bool judge_needs_cgroup(const struct judge *j, const struct verdict_packet *m)
+{
+	return m->hook == HOOK_OUTPUT && m->has_uid && boxes_any_cgroup(j->boxes);
+}
+
+/* A refusal in the name of @slot, decided by its policy as a whole. */
+static struct judgement refuse(const struct judge *j, uint16_t slot, enum reason reason)
+{
+	const struct image_policy *policy = boxes_policy(j->boxes, slot);
+	struct judgement r = {.slot = slot, .decision = DECISION_REFUSE, .reason = reason};
+
+	if (policy) {
+		r.place = &policy->place;
+		r.decision = policy->refusal == REFUSAL_DROP ? DECISION_DROP : DECISION_REFUSE;
+	}
+	return r;
+}
+
+static struct judgement refuse_by(const struct judge *j, uint16_t slot, enum reason reason,
+	const struct image_place *place)
+{
+	struct judgement r = refuse(j, slot, reason);
+
+	r.place = place ? place : r.place;
+	return r;
+}
+
+/* The DNS rule under which this sandbox may resolve @name, or NULL. */
+static const struct image_rule *rule_of_name(const struct judge *j, const struct image_policy *policy,
+	const struct dns_name *name, uint8_t family)
+{
+	uint32_t i = match_name(j->image, policy, name, family == ADDR_V4 ? QTYPE_A : QTYPE_AAAA);
+
+	return i == IMAGE_NONE ? NULL : image_rule(j->image, policy, i);
+}
+
+static bool rule_opens(const struct judge *j, const struct image_rule *rule, const struct service *s)
+{
+	const struct image_service *services = image_services(j->image, rule->first_service);
+
+	if (rule->action == ACTION_BLOCK)
+		return false;
+	for (uint32_t i = 0; i < rule->n_services; i++)
+		if (services[i].protocol == s->protocol && s->first_port >= services[i].first &&
+			s->first_port <= services[i].last)
+			return true;
+	return false;
+}
+
+/* Does any service of the static rule speak @protocol? 0 is every protocol. */
+static bool static_speaks(const struct judge *j, const struct image_static *rule, uint8_t protocol)
+{
+	const struct image_service *services = image_services(j->image, rule->first_service);
+
+	for (uint32_t i = 0; i < rule->n_services; i++)
+		if (services[i].protocol == protocol || services[i].protocol == 0)
+			return true;
+	return false;
+}
+
+static bool policy_speaks(const struct judge *j, const struct image_policy *policy, uint8_t protocol)
+{
+	for (uint32_t i = 0; i < policy->n_egress; i++)
+		if (static_speaks(j, image_egress(j->image, policy, i), protocol))
+			return true;
+	return protocol == PROTOCOL_TCP || protocol == PROTOCOL_UDP;
+}
+
+/* A static rule that names the address (the whole internet is not a name), for other services. */
+static const struct image_static *static_near(const struct judge *j, const struct image_policy *policy,
+	const struct addr *a)
+{
+	for (uint32_t i = 0; i < policy->n_egress; i++) {
+		const struct image_static *rule = image_egress(j->image, policy, i);
+		const struct prefix *prefixes = image_prefixes(j->image, rule->first_prefix);
+
+		for (uint32_t k = 0; k < rule->n_prefixes; k++)
+			if (prefixes[k].len > 0 && prefix_contains(&prefixes[k], a))
+				return rule;
+	}
+	return NULL;
+}
+
+/* Why a destination is closed of which no pin knows anything. */
+static struct judgement refuse_unknown(const struct judge *j, const struct image_policy *policy, uint16_t slot,
+	const struct packet *p, bool local)
+{
+	const struct image_static *near = static_near(j, policy, &p->destination);
+
+	if (near)
+		return refuse_by(j, slot, static_speaks(j, near, p->protocol) ? REASON_PORT_NOT_ALLOWED :
+			REASON_PROTOCOL_NOT_ALLOWED, &near->place);
+	if (local || addr_is_private(&p->destination))
+		return refuse(j, slot, REASON_PRIVATE_ADDRESS);
+	return refuse(j, slot, policy_speaks(j, policy, p->protocol) ? REASON_NEVER_RESOLVED :
+		REASON_PROTOCOL_NOT_ALLOWED);
+}
+
+static enum reason reason_of_pin(const struct pin_answer *pin)
+{
+	switch (pin->state) {
+	case PIN_WITHHELD:
+		return pin->reason;
+	case PIN_OTHER_PROTOCOL:
+		return REASON_PROTOCOL_NOT_ALLOWED;
+	case PIN_OTHER_PORT:
+		return REASON_PORT_NOT_ALLOWED;
+	case PIN_OVER:
+		return REASON_PIN_EXPIRED;
+	case PIN_LIVE: /* and yet not allowed: the policy has changed since */
+		return REASON_BLOCKED_NAME;
+	case PIN_UNKNOWN:
+		break;
+	}
+	return REASON_NEVER_RESOLVED;
+}
+
+/* A destination that is, or was, reached by a name. */
+static struct judgement by_pin(const struct judge *j, const struct image_policy *policy, uint16_t slot,
+	const struct packet *p, const struct pin_answer *pin)
+{
+	const struct service s = {p->protocol, p->destination_port, p->destination_port};
+	const struct image_rule *rule = rule_of_name(j, policy, pin->name, p->destination.family);
+
+	if (pin->state == PIN_LIVE && rule && rule_opens(j, rule, &s))
+		return (struct judgement){.slot = slot, .decision = DECISION_ACCEPT, .place = &rule->place};
+	return refuse_by(j, slot, reason_of_pin(pin), rule ? &rule->place : NULL);
+}
+
+/* The resolver's own ports: reached by the redirect of port 53 only, whatever a rule says. */
+static bool is_stub(const struct judge *j, const struct verdict_packet *m, const struct packet *p)
+{
+	const struct image_settings *s = j->image ? image_settings(j->image) : NULL;
+
+	if (!s || m->hook != HOOK_INPUT || !p->has_ports)
+		return false;
+	return p->destination_port == s->stub_port || (p->destination_port >= s->local_stub_port &&
+		p->destination_port - s->local_stub_port < SANDBOX_LOCAL_MAX);
+}
+
+/* What the sender's policy says of the destination, the sender being known for certain. */
+static struct judgement egress_certain(const struct judge *j, const struct verdict_packet *m,
+	const struct packet *p, uint16_t slot)
+{
+	const struct image_policy *policy = boxes_policy(j->boxes, slot);
+	const struct service s = {p->protocol, p->destination_port, p->destination_port};
+	bool local = m->hook == HOOK_INPUT || (m->hook == HOOK_OUTPUT && strcmp(m->out, "lo") == 0);
+	struct pin_answer pin;
+	uint32_t i;
+
+	if (!policy)
+		return refuse(j, slot, REASON_NO_RULE);
+	if (addr_is_never(&p->destination) || is_stub(j, m, p))
+		return refuse(j, slot, REASON_ALWAYS_DENIED);
+	i = match_egress(j->image, policy, &p->destination, p->protocol, p->destination_port);
+	if (i != IMAGE_NONE) {
+		const struct image_static *rule = image_egress(j->image, policy, i);
+
+		if (rule->action == ACTION_ALERT)
+			return (struct judgement){.slot = slot, .decision = DECISION_ACCEPT,
+				.reason = REASON_ALERT, .place = &rule->place};
+	}
+	pin = pins_ask(j->pins, slot, &p->destination, &s, j->now_ms);
+	if (pin.state == PIN_UNKNOWN || local || addr_is_private(&p->destination))
+		return refuse_unknown(j, policy, slot, p, local);
+	return by_pin(j, policy, slot, p, &pin);
+}
+
+static struct judgement egress(const struct judge *j, const struct verdict_packet *m, const struct packet *p,
+	struct sender sender)
+{
+	struct judgement r = egress_certain(j, m, p, sender.slot);
+
+	if (r.decision != DECISION_ACCEPT || sender.certain)
+		return r;
+	return refuse(j, sender.slot, m->has_uid ? REASON_OVERLOAD : REASON_NO_SANDBOX);
+}
+
+/* A packet that the receiver's policy has to agree to, and the sender's as well where it has one. */
+static struct judgement inbound(const struct judge *j, const struct verdict_packet *m, const struct packet *p,
+	struct sender sender)
+{
+	uint16_t slot = find_receiver(j, m, p);
+	const struct image_policy *policy = boxes_policy(j->boxes, slot);
+	struct judgement r = refuse(j, slot, slot == SANDBOX_NONE ? REASON_NO_SANDBOX : REASON_INGRESS);
+	uint32_t i;
+
+	r.inbound = 1;
+	if (!policy || (m->in_confined && sender.slot == SANDBOX_NONE))
+		return r;
+	i = match_ingress(j->image, policy, &p->source, p->protocol, p->destination_port);
+	if (is_stub(j, m, p) || i == IMAGE_NONE || image_ingress(j->image, policy, i)->action != ACTION_ALERT)
+		return r;
+	if (sender.slot != SANDBOX_NONE) {
+		struct judgement s = egress(j, m, p, sender);
+
+		if (s.decision != DECISION_ACCEPT)
+			return s;
+	}
+	r.decision = DECISION_ADMIT;
+	r.reason = REASON_ALERT;
+	r.place = &image_ingress(j->image, policy, i)->place;
+	return r;
+}
+
+/* The first reply of a local sandbox's listening port: may the client speak to it? (chain reply) */
+static struct judgement reply(const struct judge *j, const struct packet *p, struct sender sender)
+{
+	const struct image_policy *policy = boxes_policy(j->boxes, sender.slot);
+	struct judgement r = refuse(j, sender.slot, REASON_INGRESS);
+	uint32_t i;
+
+	r.inbound = r.turned = 1;
+	if (!policy || !sender.certain)
+		return r;
+	i = match_ingress(j->image, policy, &p->destination, p->protocol, p->source_port);
+	if (i != IMAGE_NONE && image_ingress(j->image, policy, i)->action == ACTION_ALERT) {
+		r.decision = DECISION_ACCEPT;
+		r.reason = REASON_ALERT;
+		r.place = &image_ingress(j->image, policy, i)->place;
+	}
+	return r;
+}
+
+struct judgement judge_packet(const struct judge *j, const struct verdict_packet *m, const struct packet *p,
+	bool well_formed, const struct attribution *by)
+{
+	struct sender sender = find_sender(j, m, p, by);
+
+	if (!well_formed) {
+		struct judgement r = refuse(j, sender.slot, REASON_MALFORMED);
+
+		if (p->source.family == ADDR_NONE) /* nobody to tell */
+			r.decision = DECISION_DROP;
+		return r;
+	}
+	if (m->hook == HOOK_INPUT && sender.slot != SANDBOX_NONE)
+		return egress(j, m, p, sender);
+	if (m->hook == HOOK_INPUT || m->mark == VERDICT_MARK_INBOUND)
+		return inbound(j, m, p, sender);
+	if (sender.slot == SANDBOX_NONE)
+		return refuse(j, SANDBOX_NONE, REASON_NO_SANDBOX);
+	if (m->hook == HOOK_OUTPUT && p->protocol == PROTOCOL_TCP && p->tcp_flags == (TCP_SYN | TCP_ACK))
+		return reply(j, p, sender);
+	return egress(j, m, p, sender);
+}

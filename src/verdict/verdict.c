@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The verdict loop's core: see the header.
+ *
+ * A packet is judged at once (judge.c). If it comes from a local socket and either its sandbox
+ * depends on the socket's cgroup or it would open a new window of events, it is held while
+ * postern-attribute looks for the process, and judged again with the answer; the held packet keeps
+ * connect(2) waiting and with it the process alive. Holding is bounded in number, in time, and for each uid, so that one
+ * sandbox's scan does not take the attribution from another; what finds no place is decided as it stands.
+ */
+#include "verdict.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "boxes.h"
+#include "judge.h"
+#include "pins.h"
+#include "postern/packet.h"
+#include "windows.h"
+
+#define SHARES 256
+
+/* The rest of a held packet: what its decision and event need. The bytes themselves are not kept. */
+struct held {
+	uint32_t seq;
+	struct verdict_packet meta;
+	struct packet packet;
+};
+
+struct verdict {
+	struct boxes *boxes;
+	struct pins *pins;
+	struct windows *windows;
+	const struct image *image;
+	uint64_t counters[COUNTER_VERDICT_COUNT];
+	uint64_t window_end_ms; /* of the window opened last */
+	uint32_t seq;
+	uint32_t n_held;
+	uint8_t shares[SHARES];			  /* held packets by uid, folded */
+	uint64_t deadlines_ms[VERDICT_HELD_MAX]; /* UINT64_MAX: the place is free */
+	struct held held[VERDICT_HELD_MAX];
+};
+
+int verdict_new(struct verdict **ret_verdict)
+{
+	struct verdict *v = calloc(1, sizeof(*v));
+	int rc;
+
+	if (!v)
+		return -ENOMEM;
+	for (unsigned int i = 0; i < VERDICT_HELD_MAX; i++)
+		v->deadlines_ms[i] = UINT64_MAX;
+	rc = boxes_new(&v->boxes);
+	if (rc == 0)
+		rc = pins_new(&v->pins);
+	if (rc == 0)
+		rc = windows_new(&v->windows);
+	if (rc < 0) {
+		verdict_free(v);
+		return rc;
+	}
+	*ret_verdict = v;
+	return 0;
+}
+
+void verdict_free(struct verdict *v)
+{
+	if (!v)
+		return;
+	boxes_free(v->boxes);
+	pins_free(v->pins);
+	windows_free(v->windows);
+	free(v);
+}
+
+void verdict_set_image(struct verdict *v, const struct image *im)
+{
+	v->image = im;
+	boxes_use_image(v->boxes, im);
+}
+
+int verdict_set_sandbox(struct verdict *v, const struct sandbox *s)
+{
+	const struct sandbox *old = boxes_get(v->boxes, s->slot);
+
+	if (old && strncmp(old->name, s->name, sizeof(old->name)) != 0)
+		verdict_unset_sandbox(v, s->slot);
+	return boxes_set(v->boxes, s);
+}
+
+void verdict_unset_sandbox(struct verdict *v, uint16_t slot)
+{
+	boxes_unset(v->boxes, slot);
+	pins_forget(v->pins, slot);
+	windows_end(v->windows, slot);
+}
+
+int verdict_note(struct verdict *v, const struct msg_pin_note *note, uint64_t now_ms)
+{
+	int lost = pins_note(v->pins, note, now_ms);
+
+	if (lost < 0)
+		return lost;
+	v->counters[COUNTER_VERDICT_notes]++;
+	v->counters[COUNTER_VERDICT_pin_table_full] += (uint64_t)lost;
+	return 0;
+}
+
+static struct window_key key_of(const struct judgement *r, const struct packet *p)
+{
+	struct window_key k = {.slot = r->slot, .reason = (uint16_t)r->reason, .protocol = p->protocol,
+		.inbound = r->inbound};
+
+	k.destination = r->turned ? p->source : p->destination;
+	k.port = r->turned ? p->source_port : p->destination_port;
+	return k;
+}
+
+static void fill_traffic(struct event *e, const struct verdict_packet *m, const struct packet *p, bool turned)
+{
+	e->source = turned ? p->destination : p->source;
+	e->destination = turned ? p->source : p->destination;
+	e->destination_port = turned ? p->source_port : p->destination_port;
+	if (p->has_ports)
+		e->source_port = turned ? p->destination_port : p->source_port;
+	e->protocol = p->protocol;
+	event_set_text(e->interface, sizeof(e->interface), m->hook == HOOK_OUTPUT ? m->out : m->in);
+	e->hardware_len = m->hardware_len;
+	memcpy(e->hardware, m->hardware, sizeof(e->hardware));
+}
+
+static void fill_sandbox(const struct verdict *v, struct event *e, uint16_t slot)
+{
+	const struct sandbox *s = boxes_get(v->boxes, slot);
+
+	e->slot = slot;
+	if (s)
+		event_set_text(e->sandbox, sizeof(e->sandbox), s->name);
+}
+
+static void fill_event(const struct verdict *v, struct event *e, const struct judgement *r,
+	const struct verdict_packet *m, const struct packet *p)
+{
+	const struct addr *far;
+
+	e->kind = r->reason == REASON_ALERT ? EVENT_ALERT : EVENT_REFUSAL;
+	e->action = r->reason == REASON_ALERT ? EVENT_ALERTED :
+		r->decision == DECISION_DROP ? EVENT_DROPPED : EVENT_REFUSED;
+	e->reason = (uint16_t)r->reason;
+	fill_sandbox(v, e, r->slot);
+	if (r->place)
+		event_set_place(e, v->image, r->place);
+	fill_traffic(e, m, p, r->turned);
+	e->inbound = r->inbound;
+	far = r->inbound ? &e->source : &e->destination;
+	e->n_names = (uint8_t)pins_names(v->pins, r->slot, far, e->names, EVENT_NAMES_MAX);
+}
+
+/* The socket itself is known from the queue's uid even where nothing more could be found. */
+static void fill_sender(struct event *e, const struct verdict_packet *m, const struct attribution *by)
+{
+	if (by && by->found && !e->by.pid)
+		e->by = *by;
+	if (!e->by.found && m->has_uid) {
+		e->by.found = true;
+		e->by.uid = m->uid;
+	}
+}
+
+static uint64_t window_end(struct verdict *v, uint64_t now_ms)
+{
+	uint64_t end = now_ms + (v->image ? image_settings(v->image)->audit_window_ms : 0);
+
+	if (end > v->window_end_ms) /* a reload may have shortened the window; the order stays */
+		v->window_end_ms = end;
+	return v->window_end_ms;
+}
+
+static void record(struct verdict *v, const struct judgement *r, const struct held *h, const struct attribution *by,
+	struct verdict_time now)
+{
+	struct window_key key = key_of(r, &h->packet);
+	struct event *e = windows_find(v->windows, &key);
+
+	if (!e) {
+		e = windows_open(v->windows, &key, window_end(v, now.ms));
+		if (!e) {
+			v->counters[COUNTER_VERDICT_aggregate_full]++;
+			return;
+		}
+		fill_event(v, e, r, &h->meta, &h->packet);
+		e->wall_us = now.wall_us;
+	}
+	e->count++;
+	e->last_wall_us = now.wall_us;
+	fill_sender(e, &h->meta, by);
+}
+
+static void count_decision(struct verdict *v, const struct judgement *r)
+{
+	switch (r->decision) {
+	case DECISION_ACCEPT:
+	case DECISION_ADMIT:
+		v->counters[COUNTER_VERDICT_accepted]++;
+		if (r->reason == REASON_NONE)
+			v->counters[COUNTER_VERDICT_races_settled]++;
+		break;
+	case DECISION_REFUSE:
+		v->counters[COUNTER_VERDICT_refused]++;
+		break;
+	case DECISION_DROP:
+		v->counters[COUNTER_VERDICT_dropped]++;
+		break;
+	case DECISION_COUNT:
+		break;
+	}
+	if (r->reason == REASON_MALFORMED)
+		v->counters[COUNTER_VERDICT_malformed]++;
+}
+
+static void settle(struct verdict *v, const struct judgement *r, const struct held *h, const struct attribution *by,
+	struct verdict_time now, struct verdict_out *out)
+{
+	struct msg_decisions *d = &out->decisions;
+
+	ASSERT(d->n < DECISIONS_MAX);
+	d->entries[d->n].packet_id = h->meta.id;
+	d->entries[d->n].decision = r->decision;
+	d->n++;
+	count_decision(v, r);
+	if (r->reason != REASON_NONE)
+		record(v, r, h, by, now);
+}
+
+static struct judge judge_now(const struct verdict *v, uint64_t now_ms)
+{
+	return (struct judge){v->boxes, v->pins, v->image, now_ms};
+}
+
+static uint8_t *share_of(struct verdict *v, uint32_t uid)
+{
+	return &v->shares[(uid ^ uid >> 8 ^ uid >> 16 ^ uid >> 24) % SHARES];
+}
+
+/* False where there is no place. */
+static bool hold(struct verdict *v, const struct held *h, uint64_t now_ms, struct verdict_out *out)
+{
+	struct msg_attribute_ask *ask;
+	unsigned int i = 0;
+
+	if (v->n_held == VERDICT_HELD_MAX || *share_of(v, h->meta.uid) == VERDICT_HELD_SHARE) {
+		v->counters[COUNTER_VERDICT_held_full]++;
+		return false;
+	}
+	while (v->deadlines_ms[i] != UINT64_MAX)
+		i++;
+	v->deadlines_ms[i] = now_ms + VERDICT_HOLD_MS;
+	v->held[i] = *h;
+	v->held[i].meta.data = NULL;
+	v->held[i].seq = ++v->seq * VERDICT_HELD_MAX + i;
+	v->n_held++;
+	++*share_of(v, h->meta.uid);
+	ASSERT(out->n_asks < DECISIONS_MAX);
+	ask = &out->asks[out->n_asks++];
+	*ask = (struct msg_attribute_ask){.h.seq = v->held[i].seq, .protocol = h->packet.protocol,
+		.source = h->packet.source, .destination = h->packet.destination,
+		.source_port = h->packet.source_port, .destination_port = h->packet.destination_port};
+	return true;
+}
+
+static void let_go(struct verdict *v, unsigned int i)
+{
+	v->deadlines_ms[i] = UINT64_MAX;
+	v->n_held--;
+	--*share_of(v, v->held[i].meta.uid);
+}
+
+static bool wants_attribution(struct verdict *v, const struct judge *j, const struct judgement *r, const struct held *h)
+{
+	struct window_key key = key_of(r, &h->packet);
+
+	if (h->meta.hook != HOOK_OUTPUT || !h->meta.has_uid)
+		return false;
+	if (h->packet.protocol != PROTOCOL_TCP && h->packet.protocol != PROTOCOL_UDP)
+		return false; /* the kernel has no lookup for other sockets */
+	if (r->reason == REASON_MALFORMED)
+		return false;
+	return judge_needs_cgroup(j, &h->meta) ||
+		(r->reason != REASON_NONE && !windows_find(v->windows, &key));
+}
+
+void verdict_packet(struct verdict *v, const struct verdict_packet *m, struct verdict_time now, struct verdict_out *out)
+{
+	struct judge j = judge_now(v, now.ms);
+	struct held h = {.meta = *m};
+	struct judgement r;
+	bool well_formed;
+
+	v->counters[COUNTER_VERDICT_packets]++;
+	well_formed = packet_parse(m->data, m->len, m->wire_len, &h.packet) == 0;
+	r = judge_packet(&j, m, &h.packet, well_formed, NULL);
+	if (!wants_attribution(v, &j, &r, &h) || !hold(v, &h, now.ms, out))
+		settle(v, &r, &h, NULL, now, out);
+}
+
+static void decide_held(struct verdict *v, unsigned int i, const struct attribution *by, struct verdict_time now,
+	struct verdict_out *out)
+{
+	struct judge j = judge_now(v, now.ms);
+	struct judgement r = judge_packet(&j, &v->held[i].meta, &v->held[i].packet, true, by);
+
+	let_go(v, i);
+	v->counters[by && by->pid ? COUNTER_VERDICT_attributed : COUNTER_VERDICT_unattributed]++;
+	settle(v, &r, &v->held[i], by, now, out);
+}
+
+static bool attribution_valid(const struct attribution *by)
+{
+	return memchr(by->exe, '\0', sizeof(by->exe)) && memchr(by->command, '\0', sizeof(by->command)) &&
+		memchr(by->cgroup, '\0', sizeof(by->cgroup)) && memchr(by->unit, '\0', sizeof(by->unit)) &&
+		memchr(by->container, '\0', sizeof(by->container));
+}
+
+void verdict_attributed(struct verdict *v, const struct msg_attribute_reply *reply, struct verdict_time now,
+	struct verdict_out *out)
+{
+	unsigned int i = reply->h.seq % VERDICT_HELD_MAX;
+	bool usable = reply->by.found && attribution_valid(&reply->by);
+
+	if (v->deadlines_ms[i] == UINT64_MAX || v->held[i].seq != reply->h.seq)
+		return; /* decided already: the deadline was first */
+	if (usable && reply->by.uid != v->held[i].meta.uid)
+		usable = false; /* another socket has the ports by now */
+	decide_held(v, i, usable ? &reply->by : NULL, now, out);
+}
+
+/* False: no more room in @out. */
+static bool expire_held(struct verdict *v, struct verdict_time now, uint64_t until_ms, struct verdict_out *out)
+{
+	for (unsigned int i = 0; i < VERDICT_HELD_MAX && v->n_held; i++) {
+		if (v->deadlines_ms[i] == UINT64_MAX || v->deadlines_ms[i] > until_ms)
+			continue;
+		if (out->decisions.n == DECISIONS_MAX)
+			return false;
+		v->counters[COUNTER_VERDICT_attribution_late]++;
+		decide_held(v, i, NULL, now, out);
+	}
+	return true;
+}
+
+static bool take_events(struct verdict *v, struct verdict_time now, uint64_t until_ms, struct verdict_out *out)
+{
+	while (out->n_events < VERDICT_EVENTS_MAX) {
+		struct event *e = &out->events[out->n_events];
+
+		if (!windows_take(v->windows, until_ms, e))
+			return true;
+		if (e->kind == EVENT_SUPPRESSED) {
+			fill_sandbox(v, e, e->slot);
+			e->wall_us = e->last_wall_us = now.wall_us;
+		}
+		out->n_events++;
+	}
+	return false;
+}
+
+static bool advance(struct verdict *v, struct verdict_time now, uint64_t until_ms, struct verdict_out *out)
+{
+	return !expire_held(v, now, until_ms, out) || !take_events(v, now, until_ms, out);
+}
+
+bool verdict_tick(struct verdict *v, struct verdict_time now, struct verdict_out *out)
+{
+	return advance(v, now, now.ms, out);
+}
+
+bool verdict_finish(struct verdict *v, struct verdict_time now, struct verdict_out *out)
+{
+	return advance(v, now, UINT64_MAX - 1, out);
+}
+
+uint64_t verdict_due_ms(const struct verdict *v)
+{
+	uint64_t due = windows_due_ms(v->windows);
+
+	for (unsigned int i = 0; i < VERDICT_HELD_MAX && v->n_held; i++)
+		if (v->deadlines_ms[i] < due)
+			due = v->deadlines_ms[i];
+	return due;
+}
+
+void verdict_counters(const struct verdict *v, uint64_t ret_counters[static COUNTER_VERDICT_COUNT])
+{
+	memcpy(ret_counters, v->counters, sizeof(v->counters));
+}
