@@ -63,9 +63,14 @@ install_packages() {
 	trap 'guard_off; exit 130' INT
 	trap 'guard_off; exit 143' TERM HUP
 	guard_on
+	log=$(mktemp /tmp/postern-apt.XXXXXX)
 	# shellcheck disable=SC2086 # a list of words
-	DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends --no-remove install $missing >&2 ||
+	DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends --no-remove install $missing >"$log" 2>&1 || {
+		tail -n 20 "$log" >&2
+		rm -f "$log"
 		die "apt-get could not install:$missing"
+	}
+	rm -f "$log"
 	guard_off
 	trap - EXIT INT TERM HUP
 }

@@ -32,6 +32,11 @@ def check(good, what):
     return good
 
 
+def failed():
+    """The checks that failed so far."""
+    return list(_failed)
+
+
 def equal(got, want, what):
     return check(got == want, what if got == want else f"{what}: got {got!r}, want {want!r}")
 

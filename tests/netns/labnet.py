@@ -25,6 +25,8 @@ from labcell import WORK, LabError, Ns, wait_for
 HERE = os.path.dirname(os.path.abspath(__file__))
 UPSTREAM = "10.0.0.2"
 UPSTREAM6 = "2001:db8::2"
+ODD = "10.0.0.3"
+ODD6 = "2001:db8::3"
 STRANGER = "198.51.100.1"
 STRANGER6 = "2001:db8:51::1"
 PEER = "10.0.0.30"
@@ -182,6 +184,23 @@ class Stranger:
             return [json.loads(line) for line in f]
 
 
+class OddDns:
+    """The DNS server of dnsd.py at 10.0.0.3 and 2001:db8::3: odd behaviour by name, every query written down."""
+
+    def __init__(self, net):
+        self.log = f"{WORK}/dnsd.queries"
+        net.ip(f"addr add {ODD}/24 dev br0\naddr add {ODD6}/64 dev br0")
+        with open(f"{WORK}/dnsd.log", "wb") as log:
+            self.daemon = net.popen([sys.executable, f"{HERE}/dnsd.py", self.log, ODD, ODD6], stdout=log, stderr=log)
+        wait_for("dnsd to listen", lambda: net.run(["ss", "-Hlnu"]).stdout.count(":53 ") >= 4 and os.path.exists(self.log))
+
+    def queries(self, name=None):
+        """What was asked so far (of that name, in any case), oldest first."""
+        with open(self.log, encoding="ascii") as f:
+            asked = [json.loads(line) for line in f if line.endswith("\n")]
+        return [q for q in asked if name is None or q["name"].lower() == name]
+
+
 def counter(ns, table, name):
     out = ns.run(["nft", "-j", "list", "counter", "inet", table, name]).stdout
     for item in json.loads(out)["nftables"]:
@@ -329,6 +348,19 @@ http {{
             # -x: never touches the clock of the machine.
             self.ns["net"].popen([program("chronyd"), "-d", "-x", "-u", "root", "-f", conf], stdout=log, stderr=log)
         wait_for("chronyd to listen", lambda: self.ns["net"].listening(123, "udp"))
+
+    def odd_dns(self):
+        """Starts the server of odd behaviour (a second upstream, for configurations that name 10.0.0.3)."""
+        return OddDns(self.ns["net"])
+
+    def rounds(self, box, resolver, name, clients, rounds, port=443, interval_ms=0, timeout_s=600):
+        """Runs rounds.c in a box; returns its counts as a dict."""
+        program_path = os.path.join(os.environ.get("POSTERN_BUILD", ""), "tests", "netns", "rounds")
+        if not os.access(program_path, os.X_OK):
+            raise labcell.Skip(f"{program_path} is not built")
+        out = self.ns[box].run([program_path, resolver, name, port, clients, rounds, interval_ms], timeout_s=timeout_s).stdout
+        words = out.split()
+        return {k.replace("-", "_"): int(v) for k, v in zip(words[::2], words[1::2])}
 
     def watch(self, match, where="net", hook="prerouting"):
         """Counts packets that match (nft syntax) where they arrive. Returns a function: packets so far."""

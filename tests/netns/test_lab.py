@@ -52,6 +52,24 @@ def counting(net):
         p["dst"] == "198.51.100.9" and p["dport"] == 53 and p["proto"] == 17 for p in net.stranger.packets()))
 
 
+def oddities(net):
+    """The other DNS server does what names ask of it, and the program that resolves and connects counts."""
+    box, odd = net.ns["box1"], net.odd_dns()
+
+    def ask(*words):
+        return lab.dig(box, *words, server=labnet.ODD)
+
+    lab.check(ask("rotate.test", "A") != ask("rotate.test", "A"), "rotate: another address each time")
+    lab.equal(lab.dig_status(box, "servfail.test", server=labnet.ODD6), "SERVFAIL", "servfail, over IPv6")
+    lab.equal(len(ask("many.test", "A")), 300, "many: 300 addresses, over TCP")
+    lab.equal(ask("metadata.test", "A"), ["169.254.169.254"], "metadata")
+    lab.equal(len(ask("chain.test", "A")), 21, "chain: 20 aliases and an address")
+    lab.equal(lab.dig_status(box, "silent.test", server=labnet.ODD, timeout_s=1), "", "silent")
+    lab.check({q["via"] for q in odd.queries("many.test")} == {"udp", "tcp"}, "queries are written down")
+    got = net.rounds("box1", labnet.ODD, "rotate-%u.test", 4, 50)
+    lab.equal((got["rounds"], got["connected"], got["refused"]), (200, 200, 0), f"resolve and connect: {got}")
+
+
 SERVICE = """
 import os, socket, sys, time
 s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -94,6 +112,7 @@ def main(net):
     servers(net)
     names(net)
     counting(net)
+    oddities(net)
     supervision(net)
     guard(net)
 
