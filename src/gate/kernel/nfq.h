@@ -30,7 +30,7 @@ struct nfq_entry {
 };
 
 /*
- * Many verdicts in one send. Refuse = accept with NFQ_REFUSE_MARK. The kernel's errors (unknown
+ * Many verdicts in one send. Refuse = accept with NFQ_REFUSE_MARK; admit = accept with mark 0. The kernel's errors (unknown
  * packet) arrive between the packets at the reader, which skips them. 0 or -errno of the send; -EINVAL where a
  * decision is out of range (nothing is sent). @n <= DECISIONS_MAX.
  */

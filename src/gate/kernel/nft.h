@@ -40,7 +40,7 @@ struct nft_key {
 
 enum nft_op {
 	NFT_ADD,     /* present already: nothing happens, its timeout is not renewed */
-	NFT_RENEW,   /* as if just added, present or not; new timeout and comment */
+	NFT_RENEW,   /* as if just added, present or not; one that is present may keep its old comment */
 	NFT_DELETE,  /* absent or expired: -ENOENT, and the whole batch fails */
 	NFT_DESTROY, /* absent is fine (a map's element needs its @port) */
 	NFT_FLUSH,   /* every element of @key.set */
@@ -74,7 +74,7 @@ bool nft_renews_in_place(const struct nft *n) POSTERN_PURE;
 
 /*
  * All @n_changes, or none, in one transaction. 0 when the kernel acknowledged it, else -errno:
- * -ENOENT (set, or element of NFT_DELETE), -ENFILE (set full), -EEXIST (map: other data; interval: overlap),
+ * -ENOENT (set, or element of NFT_DELETE), -ENFILE (set full), -EEXIST (map: other data), -ENOTEMPTY or -EEXIST (interval: overlap),
  * -ENOBUFS (ack lost: unknown), -EPROTO (not an answer to us), -E2BIG (beyond NFT_CHANGES_MAX).
  * @ret_failed (may be NULL): index of the change that the kernel named, or NFT_NO_CHANGE.
  * nft_error() then holds the words for a log. Nothing is allocated up to NFT_CHANGES_KEPT changes.
