@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The policy as set elements.
+ *
+ * Elements of an interval set must not overlap, rules may. So the (prefix, ports) pairs of
+ * one sandbox, direction, family and protocol are taken shortest prefix first, and from each the ports
+ * are cut out that a pair with a containing prefix has already: what is left never overlaps.
+ *
+ * An ALERT rule has no element: its first packet goes to the verdict loop, which records and accepts. For
+ * an ALLOW rule behind an overlapping ALERT rule the same holds, or the record would be missed; the loop
+ * evaluates the whole policy in order.
+ */
+#include "elements.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernel/keys.h"
+#include "postern/log.h"
+
+#define PAIRS_MAX 4096 /* (prefix, service) pairs of one sandbox and direction; the compiler refuses more */
+
+struct pair {
+	struct prefix prefix;
+	struct image_service service;
+};
+
+/* ---- one element each ---- */
+
+static void keep_if(struct changes *c, int rc)
+{
+	/* families that cannot meet and cgroups that are not there yet have no element */
+	if (rc < 0)
+		changes_pop(c);
+}
+
+static void add_rule(struct changes *c, enum nft_op op, enum key_way way, const struct sandbox *s, const struct pair *p)
+{
+	const struct service service = {p->service.protocol, p->service.first, p->service.last};
+
+	for (unsigned int i = 0; i < key_selectors(s); i++) {
+		struct nft_change *ch = changes_push(c, op);
+
+		keep_if(c, key_rule(way, s, i, &p->prefix, &service, &ch->key));
+	}
+}
+
+const char *elements_comment(const struct sandbox *s, unsigned int i, char *text, size_t cap)
+{
+	snprintf(text, cap, "%s %s%s%s%s", s->name, s->policy, s->runtime ? " runtime" : "",
+		s->runtime && s->kind == SANDBOX_CGROUP ? " " : "",
+		s->runtime && s->kind == SANDBOX_CGROUP ? s->selectors[i].cgroup : "");
+	return text;
+}
+
+static void add_membership(struct changes *c, enum nft_op op, const struct sandbox *s, unsigned int i, uint8_t family)
+{
+	char comment[NFT_COMMENT_MAX];
+	struct nft_change *ch = changes_push(c, op);
+	int rc = key_sandbox(s, i, family, &ch->key);
+
+	keep_if(c, rc);
+	if (rc < 0)
+		return;
+	changes_comment(c, elements_comment(s, i, comment, sizeof(comment)));
+	ch = changes_push(c, op);
+	ch->has_port = true;
+	ch->port = s->stub_port;
+	keep_if(c, key_dns(s, i, family, &ch->key));
+}
+
+/* ---- static rules without overlap ---- */
+
+static bool services_meet(const struct image_service *a, const struct image_service *b)
+{
+	return (a->protocol == b->protocol || !a->protocol || !b->protocol) && a->first <= b->last && b->first <= a->last;
+}
+
+static bool prefixes_meet(const struct prefix *a, const struct prefix *b)
+{
+	return a->len <= b->len ? prefix_contains(a, &b->addr) : prefix_contains(b, &a->addr);
+}
+
+static bool rules_meet(const struct image *im, const struct image_static *a, const struct image_static *b)
+{
+	for (uint32_t i = 0; i < a->n_prefixes * a->n_services; i++)
+		for (uint32_t k = 0; k < b->n_prefixes * b->n_services; k++)
+			if (prefixes_meet(&image_prefixes(im, a->first_prefix)[i / a->n_services],
+				    &image_prefixes(im, b->first_prefix)[k / b->n_services]) &&
+				services_meet(&image_services(im, a->first_service)[i % a->n_services],
+					&image_services(im, b->first_service)[k % b->n_services]))
+				return true;
+	return false;
+}
+
+typedef const struct image_static *rule_at(const struct image *im, const struct image_policy *p, uint32_t i);
+
+/* Is rule @i decided by the kernel alone? */
+static bool in_kernel(const struct image *im, const struct image_policy *p, rule_at *at, uint32_t i)
+{
+	const struct image_static *r = at(im, p, i);
+
+	if (r->action != ACTION_ALLOW)
+		return false;
+	for (uint32_t k = 0; k < i; k++)
+		if (at(im, p, k)->action == ACTION_ALERT && rules_meet(im, at(im, p, k), r))
+			return false;
+	return true;
+}
+
+static int by_prefix_length(const void *a, const void *b)
+{
+	const struct pair *x = a, *y = b;
+
+	return (int)x->prefix.len - (int)y->prefix.len;
+}
+
+/*
+ * Writes to @out what is left of @p beside @done: pieces of its port range. @done holds shorter or
+ * equal prefixes only. Returns the number of pieces, at most @max.
+ */
+static size_t cut_out(const struct pair *p, const struct pair *done, size_t n_done, struct pair *out, size_t max)
+{
+	size_t n = 1;
+
+	out[0] = *p;
+	for (size_t d = 0; d < n_done; d++) {
+		if (done[d].service.protocol != p->service.protocol ||
+			!prefix_contains(&done[d].prefix, &p->prefix.addr))
+			continue;
+		for (size_t i = 0; i < n; i++) {
+			struct image_service *s = &out[i].service;
+			const struct image_service *x = &done[d].service;
+
+			if (s->last < x->first || x->last < s->first)
+				continue;
+			if (x->last < s->last && x->first > s->first && n < max) {
+				out[n] = out[i];
+				out[n++].service.first = (uint16_t)(x->last + 1);
+				s->last = (uint16_t)(x->first - 1);
+			} else if (x->first > s->first) {
+				s->last = (uint16_t)(x->first - 1);
+			} else if (x->last < s->last) {
+				s->first = (uint16_t)(x->last + 1);
+			} else {
+				out[i--] = out[--n]; /* nothing left of this piece */
+			}
+		}
+	}
+	return n;
+}
+
+static size_t collect(const struct image *im, const struct image_policy *p, rule_at *at, uint32_t n_rules, struct pair *pairs)
+{
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < n_rules; i++) {
+		const struct image_static *r = at(im, p, i);
+
+		if (!in_kernel(im, p, at, i))
+			continue;
+		for (uint32_t k = 0; k < r->n_prefixes * r->n_services && n < PAIRS_MAX; k++)
+			pairs[n++] = (struct pair){image_prefixes(im, r->first_prefix)[k / r->n_services],
+				image_services(im, r->first_service)[k % r->n_services]};
+	}
+	qsort(pairs, n, sizeof(*pairs), by_prefix_length);
+	return n;
+}
+
+static void add_rules(struct changes *c, enum nft_op op, const struct image *im, const struct sandbox *s, enum key_way way)
+{
+	const struct image_policy *p = image_policy(im, image_policy_find(im, s->policy));
+	rule_at *at = way == KEY_EGRESS ? image_egress : image_ingress;
+	struct pair *pairs = calloc(2 * PAIRS_MAX, sizeof(*pairs)), *done = pairs ? pairs + PAIRS_MAX : NULL;
+	size_t n, n_done = 0;
+
+	if (!pairs) {
+		c->failed = true;
+		return;
+	}
+	n = collect(im, p, at, way == KEY_EGRESS ? p->n_egress : p->n_ingress, pairs);
+	for (size_t i = 0; i < n && n_done < PAIRS_MAX; i++) {
+		size_t pieces = cut_out(&pairs[i], done, n_done, done + n_done, PAIRS_MAX - n_done);
+
+		for (size_t k = 0; k < pieces; k++)
+			add_rule(c, op, way, s, &done[n_done + k]);
+		n_done += pieces;
+	}
+	free(pairs);
+}
+
+/* ---- the whole ---- */
+
+void elements_sandbox(struct changes *c, enum nft_op op, const struct image *im, const struct sandbox *s)
+{
+	for (unsigned int i = 0; i < key_selectors(s); i++) {
+		add_membership(c, op, s, i, ADDR_V4);
+		/* source sandboxes have one family a selector, the host has both; the rest are the same element */
+		if (s->kind == SANDBOX_HOST || (s->kind == SANDBOX_SOURCE && s->selectors[i].source.addr.family == ADDR_V6))
+			add_membership(c, op, s, i, ADDR_V6);
+	}
+	if (image_policy_find(im, s->policy) == IMAGE_NONE)
+		return; /* no policy: nothing is allowed */
+	add_rules(c, op, im, s, KEY_EGRESS);
+	add_rules(c, op, im, s, KEY_INGRESS);
+}
+
+static void add_open(struct changes *c, enum key_open which)
+{
+	keep_if(c, key_open(which, ADDR_V4, &changes_push(c, NFT_ADD)->key));
+	keep_if(c, key_open(which, ADDR_V6, &changes_push(c, NFT_ADD)->key));
+}
+
+static void add_upstreams(struct changes *c, const struct image *im, uint32_t resolver_uid)
+{
+	static const uint8_t protocols[] = {6, 17};
+
+	for (uint32_t i = 0; i < image_n_upstreams(im); i++) {
+		const struct image_upstream *u = image_upstream(im, i);
+
+		for (size_t k = 0; k < ARRAY_LEN(protocols); k++)
+			keep_if(c, key_upstream(resolver_uid, &u->addr, protocols[k], u->port,
+					   &changes_push(c, NFT_ADD)->key));
+	}
+}
+
+static bool host_has_ingress(const struct image *im, const struct sandbox *host)
+{
+	uint32_t policy = image_policy_find(im, host->policy);
+
+	return policy == IMAGE_NONE || image_policy(im, policy)->has_ingress;
+}
+
+void elements_settings(struct changes *c, const struct image *im, const struct sandboxes *t, uint32_t resolver_uid)
+{
+	const struct image_settings *set = image_settings(im);
+	const struct sandbox *host = NULL;
+
+	keep_if(c, key_stub_port(set->stub_port, &changes_push(c, NFT_ADD)->key));
+	for (uint16_t i = sandboxes_next(t, 0); i != SANDBOX_NONE; i = sandboxes_next(t, i + 1u)) {
+		const struct sandbox *s = sandboxes_get(t, i);
+
+		if (s->kind == SANDBOX_HOST)
+			host = s;
+		if (sandbox_is_local(s))
+			keep_if(c, key_stub_port(s->stub_port, &changes_push(c, NFT_ADD)->key));
+	}
+	if (!host)
+		add_open(c, KEY_OPEN_OUTPUT);
+	if (!host || !host_has_ingress(im, host))
+		add_open(c, KEY_OPEN_INPUT);
+	if (set->forward_others)
+		add_open(c, KEY_OPEN_FORWARD);
+	if (set->confined_group)
+		keep_if(c, key_confined_group(set->confined_group, &changes_push(c, NFT_ADD)->key));
+	add_upstreams(c, im, resolver_uid);
+}
+
+void elements_flush(struct changes *c)
+{
+	static const enum key_group groups[] = {KEYS_RULES, KEYS_SANDBOXES, KEYS_DNS, KEYS_SETTINGS};
+
+	for (size_t g = 0; g < ARRAY_LEN(groups); g++)
+		for (unsigned int i = 0; key_set(groups[g], i); i++)
+			changes_push(c, NFT_FLUSH)->key.set = key_set(groups[g], i);
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * From the policy to set elements: settings, sandboxes, static rules. Private to src/gate. Pure:
+ * it fills lists of changes, somebody else commits them.
+ */
+#ifndef GATE_ELEMENTS_H
+#define GATE_ELEMENTS_H
+
+#include "changes.h"
+#include "sandboxes.h"
+
+/* What does not belong to one sandbox: upstreams, stub ports, what is open. */
+void elements_settings(struct changes *c, const struct image *im, const struct sandboxes *t, uint32_t resolver_uid);
+/* Membership, stub port and static rules of one sandbox, with NFT_ADD or NFT_DESTROY. */
+void elements_sandbox(struct changes *c, enum nft_op op, const struct image *im, const struct sandbox *s);
+/*
+ * The comment of a membership element: "NAME POLICY", for a runtime sandbox " runtime" and, of a cgroup, its path
+ * after it: all that a later start needs to adopt it. Longer than NFT_COMMENT_MAX is cut: the caller checks first.
+ */
+const char *elements_comment(const struct sandbox *s, unsigned int i, char *text, size_t cap);
+/* Empties every set of these groups (not the pins), as the start of a transaction that fills them anew. */
+void elements_flush(struct changes *c);
+
+#endif

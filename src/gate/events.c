@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the gate itself puts on record. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "gate.h"
+
+void gate_event_text(struct gate *g, enum event_kind kind, const struct sandbox *s, const char *fmt, ...)
+{
+	struct event e = event_new(kind);
+	va_list ap;
+
+	if (s) {
+		e.slot = s->slot;
+		event_set_text(e.sandbox, sizeof(e.sandbox), s->name);
+	}
+	va_start(ap, fmt);
+	vsnprintf(e.text, sizeof(e.text), fmt, ap);
+	va_end(ap);
+	event_send(&g->audit, &e);
+}
+
+void gate_event_policies(struct gate *g)
+{
+	const struct image *im = g->policy.image;
+
+	for (uint32_t i = 0; i < image_n_files(im); i++) {
+		const struct image_file *f = image_file(im, i);
+		struct event e = event_new(EVENT_POLICY);
+
+		event_set_text(e.text, sizeof(e.text), image_string(im, f->path));
+		if (f->policy != IMAGE_NONE)
+			event_set_text(e.rule, sizeof(e.rule), image_string(im, image_policy(im, f->policy)->place.name));
+		memcpy(e.digest, f->sha256, sizeof(e.digest));
+		e.has_digest = 1;
+		event_send(&g->audit, &e);
+	}
+}
+
+void gate_event_pin(struct gate *g, const struct msg_pin_request *q, const struct msg_pin_reply *r)
+{
+	const struct sandbox *s = sandboxes_get(g->sandboxes, q->slot);
+	struct event e = event_new(EVENT_PIN);
+	struct dns_name name;
+
+	e.reason = r->reason;
+	e.action = r->reason == REASON_NONE ? EVENT_ALLOWED : EVENT_REFUSED;
+	e.lifetime_s = r->lifetime_ms / 1000;
+	e.qtype = q->qtype;
+	if (q->n_addrs && q->n_addrs <= PIN_ADDRS_MAX && q->addrs[0].family != ADDR_NONE)
+		e.destination = q->addrs[0];
+	if (dns_name_from_wire(q->name.wire, q->name.len, &name) == 0) {
+		e.n_names = 1;
+		e.names[0] = name;
+	}
+	if (s) {
+		uint32_t policy = image_policy_find(g->policy.image, s->policy);
+
+		e.slot = s->slot;
+		event_set_text(e.sandbox, sizeof(e.sandbox), s->name);
+		if (policy != IMAGE_NONE && q->rule < image_policy(g->policy.image, policy)->n_rules)
+			event_set_place(&e, g->policy.image,
+				&image_rule(g->policy.image, image_policy(g->policy.image, policy), q->rule)->place);
+	}
+	event_send(&g->audit, &e);
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The gate's shell: what its parts share. Private to src/gate; the pure parts (pinbook, admit, sandboxes,
+ * elements) never see it.
+ */
+#ifndef GATE_GATE_H
+#define GATE_GATE_H
+
+#include "children.h"
+#include "kernel/flows.h"
+#include "kernel/nft.h"
+#include "kernel/snapshot.h"
+#include "kernel/watch.h"
+#include "notify.h"
+#include "options.h"
+#include "owner.h"
+#include "pins.h"
+#include "policy_load.h"
+#include "postern/counters.h"
+#include "postern/loop.h"
+#include "sandboxes.h"
+
+struct gate_kernel {
+	struct nft *nft;
+	struct flows *flows;
+	struct owners *owners;
+	struct watch *watch;
+	struct snapshot *snapshot;
+	int queue_fd;
+	int cgroup_fd; /* the cgroup2 mount; -1: there is none */
+	bool queue_native;
+};
+
+struct gate_policy {
+	struct image *image; /* NULL until the first compile */
+	int image_fd;
+	uint32_t generation;
+	uint64_t loaded_wall_us;
+	struct policy_load load;
+	bool asked; /* by the control process, with this number */
+	uint32_t asked_seq;
+};
+
+struct gate {
+	struct options options;
+	struct role_ids resolver_ids;
+	struct loop loop;
+	struct children children;
+	struct notify notify;
+	struct gate_kernel kernel;
+	struct gate_policy policy;
+	struct sandboxes *sandboxes;
+	struct pins *pins;
+	struct event_sink audit;
+	int listener_fd; /* control socket, until it is handed on */
+	uint64_t started_wall_us;
+	uint64_t counters[COUNTER_GATE_COUNT];
+	uint32_t note_cursor; /* pins of whose notes the verdict process has not been told yet: see gate.c */
+	bool stop;
+	int exit_code;
+};
+
+/* start.c: everything that needs root, then the drop. 0 or -errno, said in the log. */
+POSTERN_MUST_CHECK int gate_start(struct gate *g);
+/* What cannot be repaired here ends the daemon: said, and the loop ends with exit code 1. */
+void gate_fail(struct gate *g, const char *what, int error);
+struct pins_view gate_view(const struct gate *g);
+
+/* reload.c */
+POSTERN_MUST_CHECK int gate_reload(struct gate *g);
+/* On MSG_COMPILED. The first one brings the daemon up. */
+void gate_compiled(struct gate *g, const struct msg_compiled *m);
+
+/* runtime.c: sandboxes at run time; 0 or -errno with a sentence for the administrator. */
+POSTERN_MUST_CHECK int gate_sandbox_add(struct gate *g, const struct sandbox *s, char *ret_text, size_t cap);
+POSTERN_MUST_CHECK int gate_sandbox_remove(struct gate *g, const char *name, char *ret_text, size_t cap);
+/* Reads the sandboxes that an earlier daemon added at run time back from the kernel. */
+POSTERN_MUST_CHECK int gate_sandboxes_adopt(struct gate *g, struct sandboxes *into, const struct image_settings *set);
+/* Looks whether cgroups appeared or went. */
+void gate_cgroups_look(struct gate *g);
+/* The id of each cgroup selector of @s, 0 where it does not exist. */
+void gate_cgroups_resolve(const struct gate *g, struct sandbox *s);
+/* Tells resolver and verdict loop. */
+POSTERN_MUST_CHECK int gate_tell_sandbox(struct gate *g, const struct sandbox *s, bool gone);
+
+/* guard.c: someone changed our table? */
+void gate_guard(struct gate *g);
+
+/* cut.c: ends flows that the policy no longer allows, of the slots that are marked. */
+void gate_cut(struct gate *g, const bool *changed_slots);
+
+/* control.c */
+void gate_control(struct gate *g, const union message_buffer *m);
+void gate_reloaded(struct gate *g, int error, const struct msg_compiled *m, int diagnostics_fd);
+
+/* events.c: the gate's own audit events */
+void gate_event_text(struct gate *g, enum event_kind kind, const struct sandbox *s, const char *fmt, ...)
+	POSTERN_PRINTF(4, 5);
+void gate_event_policies(struct gate *g);
+void gate_event_pin(struct gate *g, const struct msg_pin_request *q, const struct msg_pin_reply *r);
+
+#endif
