@@ -18,7 +18,6 @@ import shutil
 import signal
 import sys
 
-import labcell
 from labcell import WORK, LabError, Skip, wait_for
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -28,6 +27,7 @@ BIN = f"{WORK}/bin"
 ETC = "/etc/postern"
 RUNTIME = "/run/postern"
 AUDIT = "/var/log/postern"
+# in the order of enum role: their uids are UID_BASE and so on
 ROLES = ("posternd", "postern-policy", "postern-resolver", "postern-verdict", "postern-attribute", "postern-audit",
          "postern-control")
 
@@ -55,6 +55,33 @@ def copy_binaries(folder=None):
     return found
 
 
+def conf_text(sandboxes, upstreams=("10.0.0.2", "2001:db8::2"), pins="min_s = 1; max_s = 3600; grace_s = 2; margin_s = 1;",
+              extra=""):
+    """A postern.conf. sandboxes: {name: ("interface = \"pt-box1\"", policy name)}."""
+    rows = ",\n  ".join(f'{{ name = "{name}"; {selector}; policy = "{policy}"; }}'
+                        for name, (selector, policy) in sandboxes.items())
+    policies = ", ".join(sorted({f'"policies/{policy}.conf"' for _, policy in sandboxes.values()}))
+    ups = ", ".join(f'"{u}"' for u in upstreams)
+    return (f"policies = [ {policies} ];\nupstreams = [ {ups} ];\nsandboxes = (\n  {rows}\n);\npins: {{ {pins} }};\n"
+            f'audit: {{ directory = "{AUDIT}"; }};\n{extra}\n')
+
+
+def policy_text(name, domains=("*.test", "example.com"), ports=("tcp/443", "tcp/80"), action="ALLOW", more=""):
+    """A policy that lets out what domains say, and NTP; more: further sections or statements."""
+    def words(items):
+        return ", ".join(f'"{x}"' for x in items)
+    return (f'name = "{name}";\n'
+            f'dns = (\n  {{ name = "web"; priority = 100; action = "{action}"; domains = [ {words(domains)} ]; '
+            f'ports = [ {words(ports)} ]; }},\n'
+            f'  {{ name = "rest"; priority = 9000; action = "BLOCK"; response = "NODATA"; domains = [ "*" ]; }}\n);\n'
+            f'egress = (\n  {{ name = "time"; to = [ "0.0.0.0/0", "::/0" ]; ports = [ "udp/123" ]; }}\n);\n{more}\n')
+
+
+def box_conf(policy="web", boxes=("box1",), **kw):
+    """The configuration of most tests: each box behind its interface, one policy."""
+    return conf_text({box: (f'interface = "pt-{box}"', policy) for box in boxes}, **kw)
+
+
 class Postern:
     def __init__(self, net, conf, policies, watchdog_s=0, restart_s=0.1, options=()):
         self.net, self.ns = net, net.ns["host"]
@@ -65,6 +92,7 @@ class Postern:
         os.makedirs(f"{ETC}/policies", exist_ok=True)
         for folder in (RUNTIME, AUDIT):
             os.makedirs(folder, mode=0o755, exist_ok=True)
+        os.chown(AUDIT, UID_BASE + ROLES.index("postern-audit"), UID_BASE + ROLES.index("postern-audit"))
         copy_binaries()
         self.write_conf(conf)
         for name, text in policies.items():
@@ -190,6 +218,3 @@ class Postern:
 
 def _matches(event, match):
     return all((want(event.get(key)) if callable(want) else event.get(key) == want) for key, want in match.items())
-
-
-__all__ = ["Postern", "copy_binaries", "labcell"]

@@ -201,6 +201,33 @@ class OddDns:
         return [q for q in asked if name is None or q["name"].lower() == name]
 
 
+class Traffic:
+    """A running traffic.py."""
+
+    def __init__(self, ns, path, name, forbidden, flows):
+        self.path = path
+        with open(path + ".log", "wb") as log:
+            self.proc = ns.popen([sys.executable, f"{HERE}/traffic.py", path, name, *forbidden, "--flows", flows],
+                                 stdout=log, stderr=log)
+        wait_for("traffic to begin", lambda: os.path.exists(path))
+
+    def state(self):
+        with open(self.path, encoding="ascii") as f:
+            return json.load(f)
+
+    def wait_good(self, since_s, timeout_s=20):
+        """Waits for a success after that time (CLOCK_MONOTONIC); returns when it was."""
+        def look():
+            after = [t for t in self.state()["good_times_s"] if t > since_s]
+            return after[0] if after else None
+        return wait_for("a permitted connection", look, timeout_s)
+
+    def stop(self):
+        self.proc.kill()
+        self.proc.wait()
+        return self.state()
+
+
 def counter(ns, table, name):
     out = ns.run(["nft", "-j", "list", "counter", "inet", table, name]).stdout
     for item in json.loads(out)["nftables"]:
@@ -361,6 +388,10 @@ http {{
         out = self.ns[box].run([program_path, resolver, name, port, clients, rounds, interval_ms], timeout_s=timeout_s).stdout
         words = out.split()
         return {k.replace("-", "_"): int(v) for k, v in zip(words[::2], words[1::2])}
+
+    def traffic(self, box, name="example.com", forbidden=(STRANGER, STRANGER6), flows=0):
+        """Starts traffic.py in a box; returns an object with .state() and .stop()."""
+        return Traffic(self.ns[box], f"{WORK}/traffic.{box}.{name}", name, forbidden, flows)
 
     def watch(self, match, where="net", hook="prerouting"):
         """Counts packets that match (nft syntax) where they arrive. Returns a function: packets so far."""

@@ -6,7 +6,7 @@ usage: supervise.py STATE_FILE WATCHDOG_S RESTART_S COMMAND...
 It speaks sd_notify (READY, STATUS, RELOADING, WATCHDOG), kills a service that missed its watchdog, kills what is left of a service whose
 main process ended (KillMode=control-group, here by being the subreaper), and starts it again after RESTART_S seconds. SIGTERM:
 stops the service (SIGTERM, after 10 s SIGKILL) and ends. STATE_FILE is JSON, replaced at each change:
-{pid, starts, ready, status, last_exit, watchdog_kills, stopped}.
+{pid, starts, ready, status, last_exit, watchdog_kills, stopped, started_s, ready_s} (times: CLOCK_MONOTONIC).
 """
 import ctypes
 import json
@@ -24,7 +24,7 @@ class Service:
     def __init__(self, state_file, watchdog_s, restart_s, argv):
         self.state_file, self.watchdog_s, self.restart_s, self.argv = state_file, watchdog_s, restart_s, argv
         self.state = {"pid": 0, "starts": 0, "ready": False, "status": "", "last_exit": None, "watchdog_kills": 0,
-                      "stopped": False}
+                      "stopped": False, "started_s": 0.0, "ready_s": 0.0}
         self.stopping = False
         self.proc = None
         self.alive_at = 0.0
@@ -46,7 +46,8 @@ class Service:
         self.env.pop("WATCHDOG_PID", None)
         self.proc = subprocess.Popen(self.argv, env=self.env, stdin=subprocess.DEVNULL)
         self.alive_at = time.monotonic()
-        self.publish(pid=self.proc.pid, starts=self.state["starts"] + 1, ready=False, status="")
+        self.publish(pid=self.proc.pid, starts=self.state["starts"] + 1, ready=False, status="",
+                     started_s=self.alive_at)
 
     def hear(self):
         """One wait for messages of the service, at most 50 ms."""
@@ -58,7 +59,7 @@ class Service:
         for key, _, value in (line.partition("=") for line in text.splitlines()):
             if key == "READY":
                 self.alive_at = time.monotonic()
-                self.publish(ready=True)
+                self.publish(ready=True, ready_s=self.alive_at)
             elif key == "RELOADING":
                 self.publish(ready=False)
             elif key == "STATUS":

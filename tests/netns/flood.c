@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A sandbox that misbehaves, at a given rate, for a given time.
+ *
+ * flood scan PREFIX24 RATE SECONDS      UDP packets to addresses and ports of A.B.C.0/24, another one each
+ * flood dns RESOLVER RATE SECONDS       DNS queries for names that nobody has asked before
+ *
+ * Prints `sent N per_second N`. Paced in steps of a millisecond, so that RATE is held as closely as the machine can.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+struct flood {
+	int fd;
+	uint32_t base; /* host order */
+	uint32_t n;
+	int dns;
+};
+
+static uint64_t now_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
+static size_t dns_query(uint8_t *wire, uint32_t n)
+{
+	int len;
+
+	memcpy(wire, (uint8_t[]){n >> 8 & 255, n & 255, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0}, 12);
+	len = snprintf((char *)wire + 13, 32, "f%09u", n);
+	wire[12] = (uint8_t)len;
+	memcpy(wire + 13 + len, "\5flood\4test\0\0\1\0\1", 17);
+	return 13 + (size_t)len + 16;
+}
+
+static int send_one(struct flood *f)
+{
+	struct sockaddr_in sa = {.sin_family = AF_INET};
+	uint8_t wire[128] = "scan";
+	size_t len = 4;
+
+	f->n++;
+	if (f->dns) {
+		sa.sin_addr.s_addr = htonl(f->base);
+		sa.sin_port = htons(53);
+		len = dns_query(wire, f->n);
+	} else {
+		sa.sin_addr.s_addr = htonl((f->base & 0xffffff00) | (f->n * 7 & 255));
+		sa.sin_port = htons((uint16_t)(1024 + f->n % 60000));
+	}
+	return sendto(f->fd, wire, len, MSG_DONTWAIT, (struct sockaddr *)&sa, sizeof(sa)) >= 0;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc != 5) {
+		fprintf(stderr, "usage: flood scan|dns ADDRESS RATE SECONDS\n");
+		return 2;
+	}
+	struct flood f = {.fd = socket(AF_INET, SOCK_DGRAM, 0), .dns = strcmp(argv[1], "dns") == 0};
+	uint64_t rate = strtoul(argv[3], NULL, 10), began = now_us(), sent = 0, tried = 0;
+	uint64_t until = began + strtoul(argv[4], NULL, 10) * 1000000;
+	struct in_addr a;
+
+	if (inet_pton(AF_INET, argv[2], &a) != 1)
+		return 2;
+	f.base = ntohl(a.s_addr);
+	while (now_us() < until) {
+		uint64_t due = (now_us() - began) * rate / 1000000;
+
+		for (; tried < due; tried++)
+			sent += (uint64_t)send_one(&f);
+		usleep(500);
+	}
+	printf("sent %llu per_second %llu\n", (unsigned long long)sent,
+		(unsigned long long)(sent * 1000000 / (now_us() - began)));
+	return 0;
+}
