@@ -6,7 +6,7 @@
  *   2. kernel    open every netlink socket; none is opened or closed at run time (closing one stalls
  *                others' commits)
  *   3. runtime   control socket and cgroup mount, before the uid that may make them is gone
- *   4. children  fork and exec, each with its own drop
+ *   4. children  fork and exec, each with its own drop; their channels to one another
  *   5. drop      uid, capabilities, filter: after it nothing is exec'd, and no hostile byte came before it
  */
 #include <errno.h>
@@ -157,12 +157,12 @@ int gate_start(struct gate *g)
 	notify_open(&g->notify);
 	rc = stage(start_children(g), "cannot start the other processes");
 	if (rc == 0)
+		rc = stage(connect_children(g), "channels");
+	if (rc == 0)
 		rc = stage(drop(g), "cannot drop privileges");
 	if (rc == 0)
 		rc = stage(pins_new(g->kernel.nft, clock_now_ms(), &g->pins), "no memory for the pins");
 	if (rc == 0)
 		rc = stage(sandboxes_new(&g->sandboxes), "no memory for the sandboxes");
-	if (rc == 0)
-		rc = stage(watch_fds(g), "event loop");
-	return rc == 0 ? stage(connect_children(g), "channels") : rc;
+	return rc == 0 ? stage(watch_fds(g), "event loop") : rc;
 }
