@@ -301,5 +301,8 @@ def furnish():
     for path in ("/run/netns", "/run/lock", WORK):
         os.makedirs(path, exist_ok=True)
     os.chmod(WORK, 0o755)
+    os.environ["TMPDIR"] = f"{WORK}/tmp"
+    os.makedirs(os.environ["TMPDIR"], exist_ok=True)
+    os.chmod(os.environ["TMPDIR"], 0o1777)
     subprocess.run(["cp", "-a", "/etc", f"{WORK}/etc"], check=True)
     mount("--bind", f"{WORK}/etc", "/etc")

@@ -127,6 +127,7 @@ class Zone:
   zonesdir: "{self.dir}"
   zonelistfile: "{self.dir}/zone.list"
   xfrdfile: "{self.dir}/xfrd.state"
+  xfrdir: "{self.dir}"
   pidfile: "{self.dir}/nsd.pid"
   server-count: 1
   zonefiles-check: yes
