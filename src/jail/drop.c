@@ -28,8 +28,6 @@ static int drop_limits(const struct role_row *row)
 
 	if (rc == 0)
 		rc = limit(RLIMIT_CORE, 0);
-	if (rc == 0 && row->fsize != RLIM_INFINITY)
-		rc = limit(RLIMIT_FSIZE, row->fsize);
 	return rc;
 }
 

@@ -74,14 +74,14 @@ static const struct call control_calls[] = {
 #define CALLS(list) list, ARRAY_LEN(list)
 
 static const struct role_row rows[] = {
-	[ROLE_GATE] = {"posternd", "postern-gate", CAP(NET_ADMIN), CALLS(gate_calls), 256, RLIM_INFINITY, 0},
-	[ROLE_POLICY] = {"postern-policy", "postern-policy", 0, CALLS(policy_calls), 256, RLIM_INFINITY, 8},
-	[ROLE_RESOLVER] = {"postern-resolver", "postern-resolver", 0, CALLS(resolver_calls), 16384, 0, 0},
-	[ROLE_VERDICT] = {"postern-verdict", "postern-verdict", 0, CALLS(verdict_calls), 64, 0, 0},
+	[ROLE_GATE] = {"posternd", "postern-gate", CAP(NET_ADMIN), CALLS(gate_calls), 256, 0},
+	[ROLE_POLICY] = {"postern-policy", "postern-policy", 0, CALLS(policy_calls), 256, 8},
+	[ROLE_RESOLVER] = {"postern-resolver", "postern-resolver", 0, CALLS(resolver_calls), 16384, 0},
+	[ROLE_VERDICT] = {"postern-verdict", "postern-verdict", 0, CALLS(verdict_calls), 64, 0},
 	[ROLE_ATTRIBUTE] = {"postern-attribute", "postern-attribute", CAP(SYS_PTRACE) | CAP(DAC_READ_SEARCH),
-		CALLS(attribute_calls), 64, 0, 0},
-	[ROLE_AUDIT] = {"postern-audit", "postern-audit", 0, CALLS(audit_calls), 64, RLIM_INFINITY, 4},
-	[ROLE_CONTROL] = {"postern-control", "postern-control", 0, CALLS(control_calls), 256, 0, 0},
+		CALLS(attribute_calls), 64, 0},
+	[ROLE_AUDIT] = {"postern-audit", "postern-audit", 0, CALLS(audit_calls), 64, 4},
+	[ROLE_CONTROL] = {"postern-control", "postern-control", 0, CALLS(control_calls), 256, 0},
 };
 static_assert(ARRAY_LEN(rows) == ROLE_COUNT, "a row for every role");
 

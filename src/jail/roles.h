@@ -26,7 +26,6 @@ struct role_row {
 	const struct call *calls;
 	size_t n_calls;
 	rlim_t nofile;
-	rlim_t fsize;		/* RLIM_INFINITY for the writers of files */
 	rlim_t nproc;		/* further processes of this uid; 0: cannot fork */
 };
 

@@ -82,15 +82,15 @@ static void print_capabilities(uint64_t mask)
 
 static void print_privileges(void)
 {
-	printf("| process | user | capabilities | descriptors | writes files | further processes |\n"
-	       "|---|---|---|---|---|---|\n");
+	printf("| process | user | capabilities | descriptors | further processes |\n"
+	       "|---|---|---|---|---|\n");
 	for (unsigned int r = 0; r < ROLE_COUNT; r++) {
 		const struct role_row *row = role_row(r);
 
 		printf("| `%s` | %s | ", row->executable, row->user);
 		print_capabilities(role_capabilities(r));
-		printf(" | %llu | %s | %llu |\n", (unsigned long long)row->nofile,
-			row->fsize ? "may" : "no", (unsigned long long)row->nproc);
+		printf(" | %llu | %llu |\n", (unsigned long long)row->nofile,
+			(unsigned long long)row->nproc);
 	}
 }
 
