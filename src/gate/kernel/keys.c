@@ -121,7 +121,23 @@ static bool family_valid(uint8_t family)
 	return family == ADDR_V4 || family == ADDR_V6;
 }
 
-/* @family: that of the traffic. Writes nothing for the host. */
+/*
+ * Fields that the kernel has in host order. nft(8) loads them into sets with intervals in network order, with a byteorder
+ * expression in the rule, so that ranges compare rightly; into hash sets as they are.
+ */
+static void put_number(struct nft_key *k, const void *value, size_t len, bool interval)
+{
+	uint8_t bytes[8];
+
+	ASSERT(len <= sizeof(bytes));
+	memcpy(bytes, value, len);
+	if (interval && htons(1) != 1)
+		for (size_t i = 0; i < len; i++)
+			bytes[i] = ((const uint8_t *)value)[len - 1 - i];
+	put(k, bytes, len);
+}
+
+/* @k->shape is set already. @family: that of the traffic. Writes nothing for the host. */
 static int put_selector(struct nft_key *k, const struct sandbox *s, unsigned int i, uint8_t family)
 {
 	const struct selector *sel = &s->selectors[i];
@@ -138,10 +154,10 @@ static int put_selector(struct nft_key *k, const struct sandbox *s, unsigned int
 	case KEY_CGROUP:
 		if (sel->cgroup_id == 0)
 			return -ENOENT;
-		put(k, &sel->cgroup_id, sizeof(sel->cgroup_id));
+		put_number(k, &sel->cgroup_id, sizeof(sel->cgroup_id), k->shape != NFT_POINT);
 		return 0;
 	case KEY_UID:
-		put(k, &sel->uid, sizeof(sel->uid));
+		put_number(k, &sel->uid, sizeof(sel->uid), k->shape != NFT_POINT);
 		return 0;
 	case KEY_HOST:
 		return 0;
@@ -227,6 +243,7 @@ int key_rule(enum key_way way, const struct sandbox *s, unsigned int i, const st
 	enum service_class class;
 	int rc = start(ret_key, s, i, family);
 
+	ret_key->shape = NFT_CONCAT_RANGE;
 	if (rc == 0)
 		rc = put_selector(ret_key, s, i, family);
 	if (rc)
@@ -235,7 +252,6 @@ int key_rule(enum key_way way, const struct sandbox *s, unsigned int i, const st
 	rc = put_service(ret_key, service, family, &class);
 	if (rc)
 		return rc;
-	ret_key->shape = NFT_CONCAT_RANGE;
 	ret_key->set = keys_rule[way][class][family == ADDR_V6][key_kind(s, i)];
 	return ret_key->set ? 0 : -EOPNOTSUPP;
 }

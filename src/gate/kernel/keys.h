@@ -6,7 +6,8 @@
  *
  * What a sandbox may reach is in sets named WHAT FAMILY _ KIND (pin4_iface), keyed by the sandbox's own selector;
  * who it is, in sandbox_KIND. Fields of a concatenation are padded to 4 bytes; addresses and ports in network
- * order, uid, cgroup id and interface group in host order, interface names 16 bytes with NULs.
+ * order, uid, cgroup id and interface group in host order (in network order in sets with intervals), interface names 16
+ * bytes with NULs.
  */
 #ifndef POSTERN_GATE_KEYS_H
 #define POSTERN_GATE_KEYS_H

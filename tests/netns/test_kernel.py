@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The gate's kernel adapters on this kernel: runs kernel_test in a namespace of a cell."""
+import os
+import sys
+
+import labcell
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def inside():
+    labcell.furnish()
+    ns = labcell.Ns("kernel")
+    try:
+        os.environ["POSTERN_TEST_CGROUP"] = labcell.cgroup("kernel")
+    except labcell.Skip as e:
+        print(e)
+    program = os.path.join(os.environ["POSTERN_BUILD"], "tests", "netns", "kernel_test")
+    ruleset = os.path.join(HERE, "..", "..", "rules", "postern.nft")
+    return ns.popen([program, ruleset, *sys.argv[1:]]).wait()
+
+
+sys.stdout.reconfigure(line_buffering=True)
+try:
+    if os.environ.get(labcell.INSIDE):
+        sys.exit(inside())
+    sys.exit(labcell.supervise([sys.executable, *sys.argv]))
+except labcell.Skip as e:
+    print(f"skipped: {e}")
+    sys.exit(labcell.SKIP)
