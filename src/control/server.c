@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Limits, and what happens at each: a client above CLIENTS_MAX gets an error object and is closed; one that
- * sends no whole request, or reads no reply, for CLIENT_IDLE_MS is closed; a peer without permission gets an error
+ * sends no whole request, or reads no reply, for CLIENT_IDLE_MS is closed, as is one whose question the gate does not
+ * answer for GATE_ANSWER_MS (it drops answers when this process does not keep up); a peer without permission gets an error
  * object. Partial input does not prolong a deadline. What has to be waited for is waited for in the loop only.
  */
 #include "server.h"
@@ -153,6 +154,7 @@ static int ask_gate(struct server *s, struct client *c, union message_buffer *m,
 	if (c->session.cursor == 0)
 		s->counters[COUNTER_CONTROL_requests]++;
 	record_change(s, c);
+	c->deadline_ms = clock_now_ms() + GATE_ANSWER_MS;
 	rc = channel_send(&s->gate, type, m, NULL, 0);
 	if (rc == -EAGAIN) {
 		session_busy(&c->session);
@@ -280,10 +282,10 @@ int server_expire(struct server *s)
 	for (unsigned int i = 0; i < CLIENTS_MAX; i++) {
 		struct client *c = &s->clients[i];
 
-		if (c->fd < 0 || c->session.asked)
+		if (c->fd < 0)
 			continue;
 		if (c->deadline_ms <= now_ms) {
-			turn_away(c->fd, "timeout", "no request for a minute");
+			turn_away(c->fd, "timeout", c->session.asked ? "the daemon did not answer" : "no request for a minute");
 			client_close(s, c);
 			continue;
 		}

@@ -17,6 +17,7 @@
 #define CLIENTS_MAX 32
 #define CLIENTS_KEPT_FOR_ROOT 8 /* so that members of the group cannot lock root out */
 #define CLIENT_IDLE_MS 60000
+#define GATE_ANSWER_MS 120000 /* a reload compiles */
 
 enum loop_kind { LOOP_CHANNEL, LOOP_LISTENER, LOOP_CLIENT };
 

@@ -236,7 +236,9 @@ int session_answer(struct session *s, const union message_buffer *m, int fd)
 {
 	enum message_type type = (enum message_type)m->h.type;
 
-	if (!s->asked || m->h.seq != s->seq || answers[s->request.op] != type)
+	/* A reload that could not even begin has no diagnostics, so it comes as a plain result. */
+	if (!s->asked || m->h.seq != s->seq ||
+		(answers[s->request.op] != type && !(s->request.op == OP_RELOAD && type == MSG_RESULT)))
 		return -EPROTO;
 	s->asked = false;
 	if (type == MSG_STATUS) {

@@ -257,6 +257,13 @@ static void test_reload(void)
 	CHECK(answer(MSG_RELOADED, &m, text_file("a.conf:1: odd: do\n\nlast", 1)) == 0);
 	CHECK_STR(output(), "{\"diagnostic\":\"a.conf:1: odd: do\"}\n{\"diagnostic\":\"last\"}\n"
 		"{\"v\":1,\"ok\":true,\"errors\":0,\"warnings\":2}\n");
+	check_row("a reload that could not begin");
+	feed("{\"op\":\"reload\"}\n");
+	CHECK(step(2, &type));
+	m.h.seq = 2;
+	m.error = -EBUSY;
+	CHECK(answer(MSG_RESULT, &m, -1) == 0);
+	CHECK(strstr(output(), "\"ok\":false,\"code\":\"refused\",\"errno\":\"EBUSY\"") != NULL);
 	check_row("reload with a flood of hostile text");
 	feed("{\"op\":\"reload\"}\n");
 	CHECK(step(2, &type));
