@@ -47,15 +47,29 @@ static void add_rule(struct changes *c, enum nft_op op, enum key_way way, const 
 	}
 }
 
-const char *elements_comment(const struct sandbox *s, unsigned int i, char *text, size_t cap)
+uint32_t elements_digest(const struct image *im, const char *name)
 {
-	snprintf(text, cap, "%s %s%s%s%s", s->name, s->policy, s->runtime ? " runtime" : "",
-		s->runtime && s->kind == SANDBOX_CGROUP ? " " : "",
-		s->runtime && s->kind == SANDBOX_CGROUP ? s->selectors[i].cgroup : "");
-	return text;
+	for (uint32_t i = 0; i < image_n_files(im); i++) {
+		const struct image_file *f = image_file(im, i);
+
+		if (f->policy != IMAGE_NONE && strcmp(image_string(im, image_policy(im, f->policy)->place.name), name) == 0)
+			return (uint32_t)f->sha256[0] << 24 | (uint32_t)f->sha256[1] << 16 |
+				(uint32_t)f->sha256[2] << 8 | f->sha256[3];
+	}
+	return 0;
 }
 
-static void add_membership(struct changes *c, enum nft_op op, const struct sandbox *s, unsigned int i, uint8_t family)
+size_t elements_comment(const struct sandbox *s, uint32_t digest, unsigned int i, char *text, size_t cap)
+{
+	int n = snprintf(text, cap, "%s %s %08x%s%s%s", s->name, s->policy, digest, s->runtime ? " runtime" : "",
+		s->runtime && s->kind == SANDBOX_CGROUP ? " " : "",
+		s->runtime && s->kind == SANDBOX_CGROUP ? s->selectors[i].cgroup : "");
+
+	return n < 0 ? cap : (size_t)n;
+}
+
+static void add_membership(struct changes *c, enum nft_op op, const struct image *im, const struct sandbox *s,
+	unsigned int i, uint8_t family)
 {
 	char comment[NFT_COMMENT_MAX];
 	struct nft_change *ch = changes_push(c, op);
@@ -64,7 +78,8 @@ static void add_membership(struct changes *c, enum nft_op op, const struct sandb
 	keep_if(c, rc);
 	if (rc < 0)
 		return;
-	changes_comment(c, elements_comment(s, i, comment, sizeof(comment)));
+	elements_comment(s, elements_digest(im, s->policy), i, comment, sizeof(comment));
+	changes_comment(c, comment);
 	ch = changes_push(c, op);
 	ch->has_port = true;
 	ch->port = s->stub_port;
@@ -196,10 +211,10 @@ static void add_rules(struct changes *c, enum nft_op op, const struct image *im,
 void elements_sandbox(struct changes *c, enum nft_op op, const struct image *im, const struct sandbox *s)
 {
 	for (unsigned int i = 0; i < key_selectors(s); i++) {
-		add_membership(c, op, s, i, ADDR_V4);
+		add_membership(c, op, im, s, i, ADDR_V4);
 		/* source sandboxes have one family a selector, the host has both; the rest are the same element */
 		if (s->kind == SANDBOX_HOST || (s->kind == SANDBOX_SOURCE && s->selectors[i].source.addr.family == ADDR_V6))
-			add_membership(c, op, s, i, ADDR_V6);
+			add_membership(c, op, im, s, i, ADDR_V6);
 	}
 	if (image_policy_find(im, s->policy) == IMAGE_NONE)
 		return; /* no policy: nothing is allowed */

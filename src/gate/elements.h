@@ -13,11 +13,14 @@
 void elements_settings(struct changes *c, const struct image *im, const struct sandboxes *t, uint32_t resolver_uid);
 /* Membership, stub port and static rules of one sandbox, with NFT_ADD or NFT_DESTROY. */
 void elements_sandbox(struct changes *c, enum nft_op op, const struct image *im, const struct sandbox *s);
+/* First 32 bits of the SHA-256 of the file that defines policy @name; 0: there is none. */
+uint32_t elements_digest(const struct image *im, const char *name);
 /*
- * The comment of a membership element: "NAME POLICY", for a runtime sandbox " runtime" and, of a cgroup, its path
- * after it: all that a later start needs to adopt it. Longer than NFT_COMMENT_MAX is cut: the caller checks first.
+ * The comment of a membership element: "NAME POLICY DIGEST", for a runtime sandbox " runtime" and, of a cgroup, its
+ * path after it: all that a later start needs to adopt it, and to know whether its policy is another now.
+ * Returns the length it would have: from NFT_COMMENT_MAX on it is cut.
  */
-const char *elements_comment(const struct sandbox *s, unsigned int i, char *text, size_t cap);
+size_t elements_comment(const struct sandbox *s, uint32_t digest, unsigned int i, char *text, size_t cap);
 /* Empties every set of these groups (not the pins), as the start of a transaction that fills them anew. */
 void elements_flush(struct changes *c);
 

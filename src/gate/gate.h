@@ -74,8 +74,12 @@ void gate_compiled(struct gate *g, const struct msg_compiled *m);
 /* runtime.c: sandboxes at run time; 0 or -errno with a sentence for the administrator. */
 POSTERN_MUST_CHECK int gate_sandbox_add(struct gate *g, const struct sandbox *s, char *ret_text, size_t cap);
 POSTERN_MUST_CHECK int gate_sandbox_remove(struct gate *g, const char *name, char *ret_text, size_t cap);
-/* Reads the sandboxes that an earlier daemon added at run time back from the kernel. */
-POSTERN_MUST_CHECK int gate_sandboxes_adopt(struct gate *g, struct sandboxes *into, const struct image_settings *set);
+/*
+ * At start: the sandboxes of an earlier daemon, read back from the kernel, and by slot the digest of the
+ * policy under which they ran (elements_digest()).
+ */
+POSTERN_MUST_CHECK int gate_sandboxes_adopt(struct gate *g, const struct image_settings *set,
+	uint32_t ret_digests[static SANDBOX_MAX]);
 /* Looks whether cgroups appeared or went. */
 void gate_cgroups_look(struct gate *g);
 /* The id of each cgroup selector of @s, 0 where it does not exist. */

@@ -27,6 +27,7 @@ struct next {
 	int fd;
 	struct sandboxes *sandboxes;
 	struct changes changes;
+	uint32_t digests[SANDBOX_MAX]; /* first start: of the policies that an earlier daemon enforced */
 	bool changed[SANDBOX_MAX]; /* by slot of the old table: gone, or under another policy than before */
 };
 
@@ -39,8 +40,9 @@ static bool same_shape(const struct sandbox *a, const struct sandbox *b)
 	for (unsigned int i = 0; i < a->n_selectors; i++) {
 		const struct selector *x = &a->selectors[i], *y = &b->selectors[i];
 
-		/* the id of a cgroup may come and go; it is still the same sandbox */
-		if (strcmp(x->ifname, y->ifname) != 0 || strcmp(x->cgroup, y->cgroup) != 0 || x->uid != y->uid ||
+		/* the id of a cgroup may come and go; an adopted one has nothing else (its path is "-") */
+		if (strcmp(x->ifname, y->ifname) != 0 || x->uid != y->uid ||
+			(strcmp(x->cgroup, y->cgroup) != 0 && strcmp(y->cgroup, "-") != 0) ||
 			x->source.len != y->source.len || !addr_equal(&x->source.addr, &y->source.addr))
 			return false;
 	}
@@ -61,6 +63,8 @@ static void keep_known(struct gate *g, struct next *n)
 			if (strcmp(s->name, old->name) == 0 && same_shape(s, old)) {
 				struct sandbox *own = sandboxes_keep(n->sandboxes, old, set);
 
+				memcpy(own->selectors, s->selectors, sizeof(own->selectors));
+				gate_cgroups_resolve(g, own);
 				own->runtime = false;
 				event_set_text(own->policy, sizeof(own->policy), s->policy);
 				keep = false;
@@ -93,30 +97,14 @@ static int add_new(struct gate *g, struct next *n)
 	return 0;
 }
 
-/* Does the policy of that name say the same in both images? Its file's digest tells. */
-static bool policy_same(const struct image *a, const struct image *b, const char *name)
-{
-	const uint8_t *digest[2] = {NULL, NULL};
-	const struct image *images[2] = {a, b};
-
-	for (int k = 0; k < 2; k++)
-		for (uint32_t i = 0; i < image_n_files(images[k]); i++) {
-			const struct image_file *f = image_file(images[k], i);
-
-			if (f->policy != IMAGE_NONE &&
-				strcmp(image_string(images[k], image_policy(images[k], f->policy)->place.name), name) == 0)
-				digest[k] = f->sha256;
-		}
-	return digest[0] && digest[1] && memcmp(digest[0], digest[1], 32) == 0;
-}
-
+/* Flows are looked at only where the policy says something else now. */
 static void mark_changed(const struct gate *g, struct next *n)
 {
 	for (uint16_t i = sandboxes_next(g->sandboxes, 0); i != SANDBOX_NONE; i = sandboxes_next(g->sandboxes, i + 1u)) {
 		const struct sandbox *old = sandboxes_get(g->sandboxes, i), *s = sandboxes_get(n->sandboxes, i);
+		uint32_t before = g->policy.image ? elements_digest(g->policy.image, old->policy) : n->digests[i];
 
-		n->changed[i] = !s || strcmp(s->policy, old->policy) != 0 || !g->policy.image ||
-			!policy_same(g->policy.image, n->image, s->policy);
+		n->changed[i] = !s || strcmp(s->policy, old->policy) != 0 || elements_digest(n->image, s->policy) != before;
 	}
 }
 
@@ -225,7 +213,7 @@ static int put_in_force(struct gate *g, struct next *n)
 	if (rc < 0)
 		return rc;
 	if (!g->policy.image) /* first time: what an earlier daemon left */
-		rc = gate_sandboxes_adopt(g, g->sandboxes, image_settings(n->image));
+		rc = gate_sandboxes_adopt(g, image_settings(n->image), n->digests);
 	if (rc == 0) {
 		keep_known(g, n);
 		rc = add_new(g, n);
@@ -305,11 +293,13 @@ static void log_diagnostics(int fd)
 
 void gate_compiled(struct gate *g, const struct msg_compiled *m)
 {
-	struct next n = {.fd = -1};
+	static struct next n; /* 80 kB, and one at a time */
 	bool first = !g->policy.image;
 	int diagnostics_fd = -1;
-	int rc = policy_load_finish(&g->policy.load, m, &n.image, &n.fd, &diagnostics_fd);
+	int rc;
 
+	n = (struct next){.fd = -1};
+	rc = policy_load_finish(&g->policy.load, m, &n.image, &n.fd, &diagnostics_fd);
 	if (rc == -EPROTO) {
 		gate_fail(g, "compiler", rc);
 		return;

@@ -154,9 +154,9 @@ int gate_sandbox_add(struct gate *g, const struct sandbox *s, char *ret_text, si
 		return -ENOENT;
 	}
 	for (unsigned int i = 0; rc == 0 && i < key_selectors(&copy); i++)
-		if (strlen(elements_comment(&copy, i, comment, sizeof(comment))) >= NFT_COMMENT_MAX) {
+		if (elements_comment(&copy, 0, i, comment, sizeof(comment)) >= NFT_COMMENT_MAX) {
 			snprintf(ret_text, cap, "name, policy and cgroup path together are too long: at most %d characters",
-				NFT_COMMENT_MAX - 12);
+				NFT_COMMENT_MAX - 20);
 			return -ENAMETOOLONG;
 		}
 	if (rc < 0) {
@@ -221,9 +221,9 @@ int gate_sandbox_remove(struct gate *g, const char *name, char *ret_text, size_t
 /* ---- adoption ---- */
 
 struct adoption {
-	struct gate *gate;
 	struct sandboxes *into;
 	const struct image_settings *settings;
+	uint32_t *digests;
 };
 
 static enum sandbox_kind kind_of(enum key_kind k)
@@ -236,14 +236,14 @@ static enum sandbox_kind kind_of(enum key_kind k)
 }
 
 /* A further selector of a sandbox that is there already, or a new sandbox. */
-static void adopt(struct adoption *ad, const struct sandbox *s)
+static void adopt(struct adoption *ad, const struct sandbox *s, uint32_t digest)
 {
 	const struct sandbox *known = sandboxes_find(ad->into, s->name);
 	struct sandbox *own;
 
 	if (!known) {
 		if (sandbox_valid(s) && sandboxes_check(ad->into, s) == 0)
-			(void)sandboxes_add(ad->into, s, ad->settings);
+			ad->digests[sandboxes_add(ad->into, s, ad->settings)->slot] = digest;
 		return;
 	}
 	own = sandboxes_edit(ad->into, known->slot);
@@ -254,25 +254,30 @@ static void adopt(struct adoption *ad, const struct sandbox *s)
 static int adopt_element(void *context, const struct nft_element *e)
 {
 	struct adoption *ad = context;
-	struct sandbox s = {.n_selectors = 1, .runtime = true};
+	struct sandbox s = {.n_selectors = 1};
 	char cgroup[NFT_COMMENT_MAX] = "", word[16] = "";
+	unsigned int digest;
 	struct key_pin k;
+	int n;
 
 	if (key_sandbox_decode(&e->key, &k) < 0)
 		return 0;
-	/* "NAME POLICY runtime [PATH]": all widths are one less than their buffers */
-	if (sscanf(e->comment, "%63s %63s %15s %127s", s.name, s.policy, word, cgroup) < 3 || strcmp(word, "runtime") != 0)
+	/* the widths are one less than the buffers */
+	n = sscanf(e->comment, "%63s %63s %8x %15s %127s", s.name, s.policy, &digest, word, cgroup);
+	if (n < 3)
 		return 0;
+	s.runtime = n > 3 && strcmp(word, "runtime") == 0;
 	s.kind = (uint8_t)kind_of((enum key_kind)k.kind);
 	s.selectors[0] = k.selector;
-	event_set_text(s.selectors[0].cgroup, sizeof(s.selectors[0].cgroup), cgroup);
-	adopt(ad, &s);
+	/* of a cgroup in the configuration the path is there, and is found by its id */
+	event_set_text(s.selectors[0].cgroup, sizeof(s.selectors[0].cgroup), s.runtime ? cgroup : "-");
+	adopt(ad, &s, digest);
 	return 0;
 }
 
-int gate_sandboxes_adopt(struct gate *g, struct sandboxes *into, const struct image_settings *set)
+int gate_sandboxes_adopt(struct gate *g, const struct image_settings *set, uint32_t ret_digests[static SANDBOX_MAX])
 {
-	struct adoption ad = {g, into, set};
+	struct adoption ad = {g->sandboxes, set, ret_digests};
 
 	for (unsigned int i = 0; key_set(KEYS_SANDBOXES, i); i++) {
 		int rc = nft_dump_set(g->kernel.nft, key_set(KEYS_SANDBOXES, i), adopt_element, &ad);
