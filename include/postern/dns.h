@@ -129,6 +129,12 @@ void dns_reply_authority(struct dns_reply *r, const struct dns_rr *rr);
 /* Fills the counts; the message's length, or 0 where it did not fit. */
 size_t dns_reply_close(struct dns_reply *r);
 
+/*
+ * Offsets of the TTLs of a closed reply of ours, up to @n. Their number, or -E2BIG where there are more, -EBADMSG
+ * where it is no reply.
+ */
+int dns_reply_ttls(const uint8_t *wire, size_t len, uint16_t *ret_at, size_t n);
+
 #define DNS_QUESTION_AT DNS_HEADER_SIZE /* offset of QNAME in a message */
 
 /*

@@ -7,6 +7,7 @@
  */
 #include "postern/dns.h"
 
+#include <errno.h>
 #include <string.h>
 
 #define FLAGS_OF_CLIENTS (DNS_RD | DNS_CD)
@@ -150,4 +151,28 @@ size_t dns_reply_error(const struct dns_query *q, int rcode, struct dns_ede ede,
 		len += write_opt(out + len, rcode, &ede);
 	}
 	return len;
+}
+
+int dns_reply_ttls(const uint8_t *wire, size_t len, uint16_t *ret_at, size_t n)
+{
+	struct bytes_reader r;
+	struct dns_name owner;
+	int found = 0;
+
+	bytes_reader_init(&r, wire, len);
+	bytes_skip(&r, DNS_HEADER_SIZE);
+	if (dns_name_read(&r, false, &owner) < 0)
+		return -EBADMSG;
+	bytes_skip(&r, 4);
+	while (bytes_left(&r)) {
+		if (dns_name_read(&r, true, &owner) < 0)
+			return -EBADMSG;
+		bytes_skip(&r, 4);
+		if ((size_t)found == n || r.pos > UINT16_MAX)
+			return -E2BIG;
+		ret_at[found++] = (uint16_t)r.pos;
+		bytes_skip(&r, 4);
+		bytes_skip(&r, bytes_read_u16(&r));
+	}
+	return r.failed ? -EBADMSG : found;
 }

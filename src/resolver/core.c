@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Events of the resolver's core: see postern/resolver.h for the border and state.h for who does what.
+ *
+ * A query's way: strict parsing; the cache; a decision that needs nobody (local.c); else a task, shared by all
+ * of a sandbox that ask the same. Whatever has no place, no time or no answer is SERVFAIL.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "state.h"
+
+#define WAITERS_PER_TASK 64
+
+struct resolver *resolver_new(const struct resolver_ports *ports, void *ctx)
+{
+	struct resolver *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return NULL;
+	r->ports = ports;
+	r->ctx = ctx;
+	r->due_ms = UINT64_MAX;
+	r->owners = owners_new();
+	r->cache = cache_new();
+	r->tasks = tasks_new();
+	r->recorder = recorder_new();
+	r->answer = calloc(1, sizeof(*r->answer));
+	if (r->owners && r->cache && r->tasks && r->recorder && r->answer)
+		return r;
+	resolver_free(r);
+	return NULL;
+}
+
+void resolver_free(struct resolver *r)
+{
+	if (!r)
+		return;
+	owners_free(r->owners);
+	cache_free(r->cache);
+	tasks_free(r->tasks);
+	recorder_free(r->recorder);
+	free(r->answer);
+	free(r);
+}
+
+const struct image_rule *rule_of(const struct resolver *r, uint16_t slot, uint32_t rule)
+{
+	const struct owner *owner = owners_get(r->owners, slot);
+
+	return owner && owner->policy && rule != IMAGE_NONE ? image_rule(r->im, owner->policy, rule) : NULL;
+}
+
+struct dns_ede ede_of(enum reason reason)
+{
+	/* REASON_NONE and answers that are the plain truth have none */
+	static const struct {
+		enum reason reason;
+		enum dns_ede_code code;
+	} rows[] = {
+		{REASON_NO_RULE, DNS_EDE_BLOCKED}, {REASON_RULE_BLOCK, DNS_EDE_BLOCKED},
+		{REASON_REDIRECTION, DNS_EDE_BLOCKED}, {REASON_REBINDING, DNS_EDE_BLOCKED},
+		{REASON_QTYPE, DNS_EDE_BLOCKED}, {REASON_UPSTREAM, DNS_EDE_NO_REACHABLE},
+		{REASON_PIN_FAILED, DNS_EDE_OTHER}, {REASON_QUOTA, DNS_EDE_OTHER}, {REASON_OVERLOAD, DNS_EDE_OTHER},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		if (rows[i].reason == reason)
+			return (struct dns_ede){.present = true, .code = (uint16_t)rows[i].code, .text = reason_text(reason)};
+	return (struct dns_ede){.present = reason != REASON_NONE && reason != REASON_SPECIAL_NAME && reason != REASON_ALERT,
+		.code = DNS_EDE_OTHER, .text = reason_text(reason)};
+}
+
+static void count_outcome(struct resolver *r, const struct outcome *o, uint32_t n)
+{
+	unsigned int counter = o->rcode == DNS_SERVFAIL ? COUNTER_RESOLVER_servfail :
+		o->action == EVENT_BLOCKED ? COUNTER_RESOLVER_blocked : COUNTER_RESOLVER_answered;
+
+	r->counters[counter] += n;
+}
+
+void record_outcome(struct resolver *r, const struct cache_key *key, const struct outcome *o, uint32_t n,
+	const struct addr *source)
+{
+	struct decision_record d;
+
+	count_outcome(r, o, n);
+	if (n == 0 || (o->action != EVENT_BLOCKED && o->action != EVENT_ALERTED && o->action != EVENT_REFUSED &&
+		!r->settings.audit_all_queries))
+		return;
+	d.name = key->name;
+	d.hop.len = 0;
+	if (o->hop)
+		d.hop = *o->hop;
+	d.first_ms = d.last_ms = r->now_ms;
+	d.count = n;
+	d.rule = o->rule;
+	d.slot = key->slot;
+	d.qtype = key->qtype;
+	d.rcode = o->rcode;
+	d.reason = o->reason;
+	d.action = o->action;
+	d.ttl_s = o->ttl_s;
+	d.source = *source;
+	recorder_add(r->recorder, &d);
+}
+
+static struct dns_ede outcome_ede(const struct outcome *o)
+{
+	struct dns_ede ede = ede_of((enum reason)o->reason);
+
+	if (o->forged)
+		ede.code = DNS_EDE_FORGED;
+	return ede;
+}
+
+/* An answer that is told at once. */
+static size_t end_now(struct resolver *r, const struct client *c, const struct outcome *o, uint8_t *out)
+{
+	size_t limit = dns_query_limit(&r->query, c->stream);
+	struct dns_finish f = {.reply = o->wire, .len = o->len, .ede = outcome_ede(o)};
+
+	f.limit = limit < RESOLVER_ANSWER_MAX ? limit : RESOLVER_ANSWER_MAX;
+	record_outcome(r, &r->key, o, 1, &c->peer);
+	return dns_reply_finish(&f, &r->query, out);
+}
+
+static size_t fail_now(struct resolver *r, const struct client *c, enum reason reason, uint8_t *out)
+{
+	struct outcome o;
+
+	empty_outcome(r, &r->key, DNS_SERVFAIL, &o);
+	o.reason = (uint16_t)reason;
+	o.action = EVENT_REFUSED;
+	return end_now(r, c, &o, out);
+}
+
+void task_forget_ask(struct resolver *r, struct task *task)
+{
+	if (task->asked)
+		r->ports->forget(r->ctx, tasks_ref(r->tasks, task));
+	task->asked = false;
+}
+
+static void task_remove(struct resolver *r, struct task *task)
+{
+	struct owner *owner = owners_get(r->owners, task->key.slot);
+
+	task_forget_ask(r, task);
+	if (task->state == TASK_PINNING)
+		r->n_pins--;
+	if (owner && owner->n_tasks)
+		owner->n_tasks--;
+	tasks_remove(r->tasks, task);
+}
+
+void task_end(struct resolver *r, struct task *task, const struct outcome *o)
+{
+	struct dns_finish f = {.reply = o->wire, .len = o->len, .ede = outcome_ede(o)};
+	const struct waiter *w = tasks_waiter(r->tasks, task->first_waiter);
+	struct addr nobody = {0};
+
+	record_outcome(r, &task->key, o, task->n_waiters, w ? &w->client.peer : &nobody);
+	for (; w; w = tasks_waiter(r->tasks, w->next)) {
+		f.limit = dns_query_limit(&w->query, w->client.stream);
+		r->ports->answer(r->ctx, &w->client, r->finish, dns_reply_finish(&f, &w->query, r->finish));
+	}
+	task_remove(r, task);
+}
+
+void task_fail(struct resolver *r, struct task *task, enum reason reason)
+{
+	struct outcome o;
+
+	empty_outcome(r, &task->key, DNS_SERVFAIL, &o);
+	o.reason = (uint16_t)reason;
+	o.action = EVENT_REFUSED;
+	o.rule = task->rule;
+	task_end(r, task, &o);
+}
+
+void task_set_due(struct resolver *r, struct task *task, uint64_t due_ms)
+{
+	task->due_ms = due_ms;
+	if (due_ms < r->due_ms)
+		r->due_ms = due_ms;
+}
+
+struct task *task_start(struct resolver *r, const struct cache_key *key, uint32_t rule)
+{
+	struct owner *owner = owners_get(r->owners, key->slot);
+	struct task *task = owner->n_tasks < RESOLVER_TASKS_PER_SANDBOX ? tasks_add(r->tasks, key) : NULL;
+
+	if (!task) {
+		count(r, COUNTER_RESOLVER_table_full);
+		return NULL;
+	}
+	owner->n_tasks++;
+	task->rule = rule;
+	task->state = TASK_ASKING;
+	task->deadline_ms = r->now_ms + RESOLVER_DEADLINE_MS;
+	draft_init(&task->draft, key);
+	return task;
+}
+
+/* A query whose answer takes time: it waits with the others who asked the same. */
+static size_t wait_for(struct resolver *r, const struct client *c, struct task *task, uint8_t *out)
+{
+	if (task && task->n_waiters < WAITERS_PER_TASK && tasks_wait(r->tasks, task, c, &r->query) == 0)
+		return 0;
+	count(r, COUNTER_RESOLVER_table_full);
+	return fail_now(r, c, REASON_OVERLOAD, out);
+}
+
+static size_t wait_for_answer(struct resolver *r, const struct client *c, uint32_t rule, uint8_t *out)
+{
+	struct task *task = tasks_find(r->tasks, &r->key);
+	bool fresh = !task;
+	size_t len;
+
+	if (fresh)
+		task = task_start(r, &r->key, rule);
+	if (!task)
+		return fail_now(r, c, REASON_OVERLOAD, out);
+	len = wait_for(r, c, task, out);
+	if (fresh && len == 0)
+		ask_start(r, task, &r->key.name);
+	else if (fresh)
+		task_remove(r, task);
+	return len;
+}
+
+/* Kinds of query that nobody gets an answer to, whatever the name. */
+static bool refused_kind(const struct dns_query *q)
+{
+	return q->qclass != DNS_CLASS_IN || (q->qtype >= DNS_TYPE_TKEY && q->qtype < DNS_TYPE_ANY);
+}
+
+static size_t refuse(struct resolver *r, int rcode, uint8_t *out)
+{
+	struct dns_ede ede = {0};
+
+	if (rcode == DNS_REFUSED)
+		ede = (struct dns_ede){.present = true, .code = DNS_EDE_PROHIBITED};
+	else
+		count(r, COUNTER_RESOLVER_malformed);
+	return dns_reply_error(&r->query, rcode, ede, out);
+}
+
+size_t resolver_query(struct resolver *r, const struct client *c, const uint8_t *data, size_t len,
+	uint8_t out[static RESOLVER_ANSWER_MAX])
+{
+	const struct owner *owner = owners_get(r->owners, c->slot);
+	struct cache_entry *e;
+	struct outcome o;
+	int rcode;
+
+	count(r, c->stream ? COUNTER_RESOLVER_queries_tcp : COUNTER_RESOLVER_queries_udp);
+	rcode = owner ? dns_query_parse(data, len, &r->query) : -EBADMSG;
+	if (rcode < 0) {
+		count(r, owner ? COUNTER_RESOLVER_malformed : COUNTER_RESOLVER_dropped);
+		return 0;
+	}
+	if (rcode == DNS_NOERROR && refused_kind(&r->query))
+		rcode = DNS_REFUSED;
+	if (rcode != DNS_NOERROR)
+		return refuse(r, rcode, out);
+	cache_key_make(r->cache, &r->query.name, c->slot, r->query.qtype, &r->key);
+	r->key.epoch = owner->epoch;
+	e = cache_find(r->cache, &r->key, r->now_ms);
+	if (e) {
+		size_t n = hit_answer(r, e, c, out);
+
+		return n ? n : wait_for(r, c, hit_renew(r, e), out);
+	}
+	if (local_outcome(r, &r->key, owner, &o))
+		return end_now(r, c, &o, out);
+	return wait_for_answer(r, c, o.rule, out);
+}
+
+/* The policy of a task's sandbox changed: what was decided by the old one is decided anew. */
+static void task_restart(struct resolver *r, struct task *task)
+{
+	const struct owner *owner = owners_get(r->owners, task->key.slot);
+	struct outcome o;
+
+	task_forget_ask(r, task);
+	if (!owner || !task->n_waiters) {
+		task_fail(r, task, REASON_OVERLOAD);
+		return;
+	}
+	task->key.epoch = owner->epoch;
+	if (local_outcome(r, &task->key, owner, &o)) {
+		task_end(r, task, &o);
+		return;
+	}
+	if (task->state == TASK_PINNING)
+		r->n_pins--;
+	task->state = TASK_ASKING;
+	task->rule = o.rule;
+	task->hops = 0;
+	draft_init(&task->draft, &task->key);
+	ask_start(r, task, &task->key.name);
+}
+
+/* @slot: only its tasks, or SANDBOX_NONE: all. */
+static void restart_tasks(struct resolver *r, uint16_t slot)
+{
+	struct task *task;
+	unsigned int i = 0;
+
+	while ((task = tasks_active(r->tasks, i))) {
+		if (slot == SANDBOX_NONE || task->key.slot == slot)
+			task_restart(r, task);
+		i += tasks_active(r->tasks, i) == task; /* else it ended, and another stands there */
+	}
+}
+
+static void flush_until(struct resolver *r, uint64_t until_ms)
+{
+	recorder_flush(r->recorder, until_ms, &(struct record_out){r->ports, r->ctx});
+}
+
+void resolver_flush(struct resolver *r)
+{
+	flush_until(r, UINT64_MAX);
+}
+
+void resolver_set_image(struct resolver *r, const struct image *im, uint32_t generation)
+{
+	resolver_flush(r); /* rule numbers of the records are the old image's */
+	r->im = im;
+	r->generation = generation;
+	memset(&r->settings, 0, sizeof(r->settings));
+	if (im)
+		r->settings = *image_settings(im);
+	memset(r->health, 0, sizeof(r->health));
+	owners_set_image(r->owners, im);
+	restart_tasks(r, SANDBOX_NONE);
+}
+
+int resolver_set_sandbox(struct resolver *r, const struct sandbox *s)
+{
+	int rc;
+
+	resolver_flush(r);
+	rc = owners_set(r->owners, s, r->im);
+	if (rc == 0)
+		restart_tasks(r, s->slot);
+	return rc;
+}
+
+void resolver_remove_sandbox(struct resolver *r, uint16_t slot)
+{
+	resolver_flush(r);
+	owners_remove(r->owners, slot);
+	restart_tasks(r, slot);
+}
+
+uint16_t resolver_owner(struct resolver *r, const char *ifname, const struct addr *source)
+{
+	return owners_find(r->owners, ifname, source);
+}
+
+void resolver_count(struct resolver *r, unsigned int counter)
+{
+	count(r, counter);
+}
+
+static void look_at_tasks(struct resolver *r)
+{
+	struct task *task;
+	unsigned int i = 0;
+
+	r->due_ms = UINT64_MAX;
+	while ((task = tasks_active(r->tasks, i))) {
+		if (task->due_ms > r->now_ms)
+			task_set_due(r, task, task->due_ms);
+		else if (task->state == TASK_ASKING)
+			ask_due(r, task);
+		else
+			pins_due(r, task);
+		i += tasks_active(r->tasks, i) == task;
+	}
+}
+
+void resolver_advance(struct resolver *r, uint64_t now_ms)
+{
+	uint64_t oldest;
+
+	if (now_ms > r->now_ms)
+		r->now_ms = now_ms;
+	if (r->due_ms <= r->now_ms)
+		look_at_tasks(r);
+	oldest = recorder_oldest(r->recorder);
+	if (oldest != UINT64_MAX && oldest + r->settings.audit_window_ms <= r->now_ms)
+		flush_until(r, r->now_ms - r->settings.audit_window_ms);
+}
+
+uint64_t resolver_deadline(const struct resolver *r)
+{
+	uint64_t oldest = recorder_oldest(r->recorder);
+
+	if (oldest != UINT64_MAX && oldest + r->settings.audit_window_ms < r->due_ms)
+		return oldest + r->settings.audit_window_ms;
+	return r->due_ms;
+}
+
+const uint64_t *resolver_counters(const struct resolver *r)
+{
+	return r->counters;
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Special-use names (https://www.iana.org/assignments/special-use-domain-names/) as far as a forwarder must not pass
+ * them on, reverse zones, and the canary of application DNS. A rule that names such a zone itself (not just
+ * "*") goes before: an administrator may have a real zone under "local".
+ */
+#include "special.h"
+
+#include <string.h>
+
+#include "postern/compiler.h"
+
+struct zone {
+	enum special answer;
+	uint8_t len;
+	const char *wire;
+};
+
+#define ZONE(answer, wire) {answer, sizeof(wire), wire} /* the literal's NUL is the root label */
+
+static const struct zone zones[] = {
+	/* RFC 6761 6.3 */
+	ZONE(SPECIAL_LOOPBACK, "\11localhost"),
+	ZONE(SPECIAL_LOOPBACK_PTR, "\0011\0010\0010\003127\7in-addr\4arpa"),
+	ZONE(SPECIAL_LOOPBACK_PTR, "\0011\0010\0010\0010\0010\0010\0010\0010\0010\0010\0010\0010\0010\0010\0010\0010"
+		"\0010\0010\0010\0010\0010\0010\0010\0010\0010\0010\0010\0010\0010\0010\0010\0010\3ip6\4arpa"),
+	/* RFC 6761 6.4, 6762 12, 7686, 9476, 8375 */
+	ZONE(SPECIAL_NXDOMAIN, "\7invalid"),
+	ZONE(SPECIAL_NXDOMAIN, "\5local"),
+	ZONE(SPECIAL_NXDOMAIN, "\5onion"),
+	ZONE(SPECIAL_NXDOMAIN, "\3alt"),
+	ZONE(SPECIAL_NXDOMAIN, "\4home\4arpa"),
+	/* RFC 9462 4: discovery of encrypted resolvers; this one has none to offer */
+	ZONE(SPECIAL_NODATA, "\10resolver\4arpa"),
+	/* https://support.mozilla.org/kb/canary-domain-use-application-dnsnet */
+	ZONE(SPECIAL_NXDOMAIN, "\23use-application-dns\3net"),
+	/* addresses are asked for by whoever has them from us; PTR names would carry anything out */
+	ZONE(SPECIAL_NXDOMAIN, "\7in-addr\4arpa"),
+	ZONE(SPECIAL_NXDOMAIN, "\3ip6\4arpa"),
+};
+
+enum special special_of(const struct dns_name *name)
+{
+	struct dns_name zone;
+
+	for (size_t i = 0; i < ARRAY_LEN(zones); i++) {
+		if (name->len < zones[i].len)
+			continue;
+		zone.len = zones[i].len;
+		memcpy(zone.wire, zones[i].wire, zone.len);
+		if (dns_name_within(name, &zone))
+			return zones[i].answer;
+	}
+	return SPECIAL_NONE;
+}
+
+size_t special_rdata(enum special s, uint16_t qtype, const uint8_t **ret_rdata)
+{
+	static const struct {
+		enum special s;
+		uint16_t qtype;
+		uint8_t len;
+		const uint8_t rdata[16];
+	} rows[] = {
+		{SPECIAL_LOOPBACK, DNS_TYPE_A, 4, {127, 0, 0, 1}},
+		{SPECIAL_LOOPBACK, DNS_TYPE_AAAA, 16, {[15] = 1}},
+		{SPECIAL_LOOPBACK_PTR, DNS_TYPE_PTR, 11, "\11localhost"},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		if (rows[i].s != s || rows[i].qtype != qtype)
+			continue;
+		*ret_rdata = rows[i].rdata;
+		return rows[i].len;
+	}
+	return 0;
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the core's files share. Each owns its part: owners, cache, tasks and recorder keep
+ * their structs to themselves.
+ *
+ *   core.c     events in; a query's first decision
+ *   local.c    answers that need nobody: blocked, special, refused
+ *   ask.c      questions to upstreams: which, when again, is this its answer
+ *   resolve.c  what an answer holds: chain, policy, rebinding; the reply in the making
+ *   pins.c     grants: asking for them, answering on them, renewing them for cached replies
+ */
+#ifndef POSTERN_RESOLVER_STATE_H
+#define POSTERN_RESOLVER_STATE_H
+
+#include "cache.h"
+#include "owners.h"
+#include "postern/answer.h"
+#include "postern/match.h"
+#include "postern/resolver.h"
+#include "record.h"
+#include "tasks.h"
+
+struct upstream_health {
+	uint8_t fails; /* in a row */
+	uint64_t down_until_ms;
+};
+
+struct resolver {
+	const struct resolver_ports *ports;
+	void *ctx;
+	uint64_t now_ms;
+	uint64_t due_ms; /* no task is due before */
+	const struct image *im;
+	uint32_t generation;
+	struct image_settings settings;
+	struct owners *owners;
+	struct cache *cache;
+	struct tasks *tasks;
+	struct recorder *recorder;
+	struct answer *answer; /* the upstream message being looked at */
+	uint32_t n_pins;       /* requests not yet answered */
+	struct upstream_health health[RESOLVER_UPSTREAMS_MAX];
+	uint64_t counters[COUNTER_RESOLVER_COUNT];
+	struct dns_query query; /* being looked at */
+	struct cache_key key;   /* its */
+	uint8_t draft[DNS_MESSAGE_MAX];	 /* a reply being written */
+	uint8_t finish[DNS_MESSAGE_MAX]; /* and one being sent */
+};
+
+static inline void count(struct resolver *r, unsigned int counter)
+{
+	r->counters[counter]++;
+}
+
+/* What is told to all who wait for a task, or to one at once. */
+struct outcome {
+	const uint8_t *wire; /* a closed reply; len 0: it could not be made, say SERVFAIL */
+	size_t len;
+	uint16_t rcode;
+	uint16_t reason, action;
+	uint32_t rule;
+	uint32_t ttl_s;
+	bool forged; /* OVERRIDE */
+	const struct dns_name *hop;
+};
+
+/* core.c */
+const struct image_rule *rule_of(const struct resolver *r, uint16_t slot, uint32_t rule);
+/* How a reason is said to clients. */
+struct dns_ede ede_of(enum reason reason);
+/* Records a decision about @n queries for @key, if it is of a kind that is recorded. */
+void record_outcome(struct resolver *r, const struct cache_key *key, const struct outcome *o, uint32_t n,
+	const struct addr *source);
+/* NULL where the sandbox or the table has no more. */
+struct task *task_start(struct resolver *r, const struct cache_key *key, uint32_t rule);
+/* Tells everybody and ends the task. */
+void task_end(struct resolver *r, struct task *task, const struct outcome *o);
+void task_fail(struct resolver *r, struct task *task, enum reason reason);
+/* Ends an outstanding ask, if there is one; its reference is dead. */
+void task_forget_ask(struct resolver *r, struct task *task);
+/* To be looked at again by then. */
+void task_set_due(struct resolver *r, struct task *task, uint64_t due_ms);
+
+/* local.c */
+/* Writes the reply to a name that is blocked by @rule (IMAGE_NONE: by no rule) into r->draft. */
+void blocked_outcome(struct resolver *r, const struct cache_key *key, uint32_t rule, enum reason reason,
+	struct outcome *ret_outcome);
+/* Is there an answer that needs nobody? False: ask upstream, under ret_outcome->rule. */
+bool local_outcome(struct resolver *r, const struct cache_key *key, const struct owner *owner, struct outcome *ret_outcome);
+/* A reply with @rcode and no records. */
+void empty_outcome(struct resolver *r, const struct cache_key *key, uint16_t rcode, struct outcome *ret_outcome);
+
+/* ask.c */
+void ask_start(struct resolver *r, struct task *task, const struct dns_name *name);
+void ask_due(struct resolver *r, struct task *task);
+
+/* resolve.c */
+void resolve_answer(struct resolver *r, struct task *task);
+void draft_init(struct draft *d, const struct cache_key *key);
+
+/* pins.c */
+/* Asks the gate for the draft's addresses; ends the task where that fails. */
+void pins_request(struct resolver *r, struct task *task);
+/* The gate did not answer in time. */
+void pins_due(struct resolver *r, struct task *task);
+/* The reply with the addresses of @granted: sent, kept, the task ended. */
+void draft_end(struct resolver *r, struct task *task, uint32_t granted, const struct msg_pin_reply *grant);
+/*
+ * A kept reply for the query r->query. Returns its length in @out; 0: not while its pins are
+ * renewed, the client has to wait in the task it gets.
+ */
+size_t hit_answer(struct resolver *r, const struct cache_entry *e, const struct client *c, uint8_t *out);
+/* Starts a renewal of a kept reply's pins; NULL where tables are full or one is under way. */
+struct task *hit_renew(struct resolver *r, const struct cache_entry *e);
+
+#endif

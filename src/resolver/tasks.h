@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Questions under way and the clients that wait for them: tables with limits, no decisions.
+ */
+#ifndef POSTERN_RESOLVER_TASKS_H
+#define POSTERN_RESOLVER_TASKS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cache.h"
+#include "postern/resolver.h"
+
+#define TASK_WIRE_MAX 4096 /* header, question and aliases of a reply in the making */
+#define INDEX_NONE UINT16_MAX
+
+enum task_state { TASK_FREE, TASK_ASKING, TASK_PINNING };
+
+/*
+ * A reply in the making: everything before the addresses stands in wire, in the form of
+ * dns_reply; the addresses are apart, because only granted ones get in.
+ */
+struct draft {
+	uint16_t len;	   /* of wire */
+	uint16_t owner_at; /* where the name stands whose records come next */
+	uint16_t n_answers;
+	uint8_t n_addrs;
+	uint32_t ttl_s;	   /* lowest so far */
+	uint32_t addr_ttl_s;
+	struct addr addrs[PIN_ADDRS_MAX];
+	uint8_t wire[TASK_WIRE_MAX];
+};
+
+struct task {
+	enum task_state state;
+	uint16_t next;	       /* in its hash chain */
+	uint16_t active_at;    /* in the list of those in use */
+	uint16_t first_waiter, n_waiters;
+	uint32_t generation;   /* of its reference */
+	uint32_t rule;	       /* that allowed QNAME */
+	uint64_t due_ms;       /* when the present step has failed */
+	uint64_t deadline_ms;  /* when all of it has */
+	uint64_t pin_sent_ms;
+	struct cache_key key;  /* sandbox, QNAME, QTYPE */
+	/* asking */
+	struct dns_ask ask;    /* as sent: name being followed, id, case */
+	struct dns_name current; /* the same name, in the case it came with */
+	uint8_t hops, tries;
+	uint8_t upstream;
+	uint8_t tried;	       /* a bit for each upstream that failed for this name */
+	bool asked;	       /* the shell holds a socket for the reference */
+	bool stream;
+	bool plain;	       /* without EDNS: the upstream does not understand it */
+	struct draft draft;
+};
+
+struct waiter {
+	uint16_t next;
+	struct client client;
+	struct dns_query query;
+};
+
+struct tasks;
+
+struct tasks *tasks_new(void);
+void tasks_free(struct tasks *t);
+/* NULL where the table is full. Found by its key from now on. */
+struct task *tasks_add(struct tasks *t, const struct cache_key *k);
+struct task *tasks_find(struct tasks *t, const struct cache_key *k);
+/* Removes the task with its waiters. */
+void tasks_remove(struct tasks *t, struct task *task);
+/* A new reference: older ones of the task are dead. */
+uint32_t tasks_renew_ref(struct tasks *t, struct task *task);
+uint32_t tasks_ref(const struct tasks *t, const struct task *task);
+/* NULL for a dead one. */
+struct task *tasks_by_ref(struct tasks *t, uint32_t ref);
+/* The i-th task in use, NULL behind the last. Removing one puts the last in its place. */
+struct task *tasks_active(struct tasks *t, unsigned int i);
+/* -ENOSPC where the table is full. The same client asking the same again is one waiter. */
+POSTERN_MUST_CHECK int tasks_wait(struct tasks *t, struct task *task, const struct client *c, const struct dns_query *q);
+/* Waiters of a task: first, then by next; NULL behind the last. */
+const struct waiter *tasks_waiter(const struct tasks *t, uint16_t index);
+
+#endif

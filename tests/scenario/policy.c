@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Policies of a scenario, through the image builder. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "postern/image_build.h"
+#include "scenario.h"
+
+#define SERVICES 8
+
+struct policy_text {
+	struct image_builder *b;
+	struct image_settings settings;
+};
+
+static const struct {
+	const char *name;
+	size_t at;
+} settings[] = {
+#define SETTING(member) {#member, offsetof(struct image_settings, member)}
+	SETTING(pin_margin_s), SETTING(answer_ttl_max_s), SETTING(upstream_timeout_ms), SETTING(upstream_tries),
+	SETTING(audit_window_ms),
+};
+
+struct policy_text *policy_text_new(void)
+{
+	struct policy_text *p = calloc(1, sizeof(*p));
+
+	image_settings_default(&p->settings);
+	p->settings.audit_all_queries = 0;
+	p->settings.audit_window_ms = 1000;
+	p->b = image_builder_new();
+	return p;
+}
+
+void policy_text_free(struct policy_text *p)
+{
+	image_builder_free(p->b);
+	free(p);
+}
+
+static size_t ports(char *text, struct image_service *out)
+{
+	size_t n = 0;
+	char *save = NULL;
+
+	for (char *port = strtok_r(text, ",", &save); port && n < SERVICES; port = strtok_r(NULL, ",", &save)) {
+		uint16_t v = (uint16_t)strtoul(port, NULL, 10);
+
+		out[n++] = (struct image_service){.first = v, .last = v, .protocol = 6};
+	}
+	return n;
+}
+
+static void option(struct build_rule *r, char *word, struct image_service *services, struct dns_name *override)
+{
+	char *value = strchr(word, '=');
+
+	if (value)
+		*value++ = '\0';
+	if (!strcmp(word, "trust"))
+		r->redirection = REDIRECTION_TRUST;
+	else if (!strcmp(word, "strip"))
+		r->https_records = HTTPS_STRIP;
+	else if (!strcmp(word, "nxdomain"))
+		r->response = RESPONSE_NXDOMAIN;
+	else if (value && !strcmp(word, "qtype"))
+		r->qtype = wire_type(value);
+	else if (value && !strcmp(word, "ports"))
+		r->n_services = ports(value, services);
+	if (value && !strcmp(word, "override")) {
+		char *ttl = strchr(value, '/');
+
+		*ttl++ = '\0';
+		r->response = RESPONSE_OVERRIDE;
+		r->override_name = dns_name_from_text(value, override) == 0 ? override : NULL;
+		r->override_ttl_s = (uint32_t)strtoul(ttl, NULL, 10);
+	}
+}
+
+static void rule(struct policy_text *p, char *save)
+{
+	struct image_service services[SERVICES];
+	struct dns_name override;
+	char *action = strtok_r(NULL, " ", &save), *priority = strtok_r(NULL, " ", &save);
+	char *domains = strtok_r(NULL, " ", &save), *word, *in = NULL;
+	struct build_rule r = {.services = services, .place = {priority, "scenario", 1}};
+	uint32_t list = image_build_list(p->b);
+
+	r.action = !strcmp(action, "allow") ? ACTION_ALLOW : !strcmp(action, "alert") ? ACTION_ALERT : ACTION_BLOCK;
+	r.priority = (uint32_t)strtoul(priority, NULL, 10);
+	r.lists = &list;
+	r.n_lists = 1;
+	for (char *d = strtok_r(domains, ",", &in); d; d = strtok_r(NULL, ",", &in))
+		(void)image_build_domain_text(p->b, list, d);
+	while ((word = strtok_r(NULL, " ", &save)))
+		option(&r, word, services, &override);
+	image_build_rule(p->b, &r);
+}
+
+static void setting(struct policy_text *p, char *save)
+{
+	char *name = strtok_r(NULL, " ", &save), *value = strtok_r(NULL, " ", &save);
+	uint32_t v = (uint32_t)strtoul(value, NULL, 10);
+
+	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++)
+		if (!strcmp(settings[i].name, name))
+			memcpy((char *)&p->settings + settings[i].at, &v, sizeof(v));
+	if (!strcmp(name, "audit_all_queries"))
+		p->settings.audit_all_queries = v != 0;
+}
+
+bool policy_text_line(struct policy_text *p, char *line)
+{
+	char *save = NULL, *word = strtok_r(line, " ", &save);
+
+	if (!strcmp(word, "policy")) {
+		image_build_policy(p->b, &(struct build_policy){.place = {strtok_r(NULL, " ", &save), "scenario", 1}});
+		return true;
+	}
+	if (!strcmp(word, "rule")) {
+		rule(p, save);
+		return true;
+	}
+	if (!strcmp(word, "setting")) {
+		setting(p, save);
+		return true;
+	}
+	if (!strcmp(word, "upstreams")) {
+		unsigned long n = strtoul(strtok_r(NULL, " ", &save), NULL, 10);
+
+		for (unsigned long i = 0; i < n; i++) {
+			struct image_upstream u = {.addr = {.family = ADDR_V4, .bytes = {192, 0, 2, (uint8_t)(53 + i)}}, .port = 53};
+
+			image_build_upstream(p->b, &u);
+		}
+		return true;
+	}
+	return false;
+}
+
+struct image *policy_text_load(struct policy_text *p, void **ret_data)
+{
+	struct image *im = NULL;
+	size_t len;
+
+	image_build_settings(p->b, &p->settings);
+	if (image_builder_finish(p->b, ret_data, &len) < 0 || image_view(*ret_data, len, &im) < 0)
+		im = NULL;
+	image_builder_free(p->b);
+	p->b = image_builder_new();
+	return im;
+}

@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Runs scenario files: see scenario.h. */
+#include "scenario.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void scenario_fail(struct scenario *s, const char *fmt, ...)
+{
+	va_list ap;
+
+	fprintf(stderr, "%s:%u: ", s->path, s->line);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+	s->failed++;
+}
+
+void scenario_action(struct scenario *s, const char *fmt, ...)
+{
+	char text[LINE_MAX_BYTES];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (s->n_actions == ACTIONS_MAX)
+		scenario_fail(s, "more actions than are kept: %s", text);
+	else
+		s->actions[s->n_actions++] = strdup(text);
+}
+
+static void show_answer(struct scenario *s, const struct client *c, const uint8_t *data, size_t len)
+{
+	char text[LINE_MAX_BYTES - 64];
+
+	wire_text(data, len, text, sizeof(text));
+	if (c->port == 1000)
+		scenario_action(s, "answer %u %s", (unsigned int)(data[0] << 8 | data[1]), text);
+	else
+		scenario_action(s, "answer %u port %u %s", (unsigned int)(data[0] << 8 | data[1]), c->port, text);
+}
+
+static void on_answer(void *ctx, const struct client *c, const uint8_t *data, size_t len)
+{
+	show_answer(ctx, c, data, len);
+}
+
+static int on_ask(void *ctx, const struct upstream_ask *ask)
+{
+	struct scenario *s = ctx;
+	char name[DNS_NAME_TEXT_MAX], type[32];
+	struct dns_query q;
+
+	if (s->ask_full)
+		return -EMFILE;
+	if (dns_query_parse(ask->data, ask->len, &q) != 0) {
+		scenario_fail(s, "what goes upstream is no good query");
+		return 0;
+	}
+	dns_name_lower(&q.name);
+	s->ask_ref = ask->ref;
+	memcpy(s->ask, ask->data, ask->len);
+	s->ask_len = ask->len;
+	scenario_action(s, "ask %u %s %s%s%s", ask->upstream, dns_name_to_text(&q.name, name),
+		wire_type_text(q.qtype, type, sizeof(type)), ask->stream ? " tcp" : "", q.edns ? "" : " plain");
+	return 0;
+}
+
+static void on_forget(void *ctx, uint32_t ref)
+{
+	(void)ctx;
+	(void)ref;
+}
+
+static int on_pin(void *ctx, struct msg_pin_request *m)
+{
+	struct scenario *s = ctx;
+	char name[DNS_NAME_TEXT_MAX], addr[ADDR_TEXT_MAX], list[LINE_MAX_BYTES - 1200];
+	size_t n = 0;
+
+	if (s->pin_full)
+		return -EAGAIN;
+	s->pin_before = s->pin;
+	s->pin = *m;
+	list[0] = '\0';
+	for (unsigned int i = 0; i < m->n_addrs; i++)
+		n += (size_t)snprintf(list + n, sizeof(list) - n, " %s", addr_format(&m->addrs[i], addr));
+	scenario_action(s, "pin %u %s ttl %u%s", m->slot, dns_name_to_text(&m->name, name), m->ttl_s, list);
+	return 0;
+}
+
+static void on_record(void *ctx, const struct decision_record *d)
+{
+	char name[DNS_NAME_TEXT_MAX], hop[DNS_NAME_TEXT_MAX];
+
+	scenario_action(ctx, "record %u %s %s %s x%u%s%s", d->slot, d->name.len ? dns_name_to_text(&d->name, name) : "-",
+		reason_text((enum reason)d->reason), event_action_text((enum event_action)d->action), d->count,
+		d->hop.len ? " hop " : "", d->hop.len ? dns_name_to_text(&d->hop, hop) : "");
+}
+
+/* A fixed sequence; the same run every time. */
+static uint32_t on_random(void *ctx)
+{
+	struct scenario *s = ctx;
+
+	s->random = s->random * 1664525u + 1013904223u;
+	return s->random ^ s->random >> 16;
+}
+
+static const struct resolver_ports ports = {
+	.answer = on_answer, .ask = on_ask, .forget = on_forget, .pin = on_pin, .record = on_record, .random = on_random,
+};
+
+/* The value of "KEY=VALUE" among @words, or @otherwise. */
+static unsigned long word_value(const char *words, const char *key, unsigned long otherwise)
+{
+	const char *at = strstr(words, key);
+
+	return at ? strtoul(at + strlen(key), NULL, 10) : otherwise;
+}
+
+static void query_bytes(struct scenario *s, const struct client *c, const uint8_t *data, size_t len)
+{
+	uint8_t out[RESOLVER_ANSWER_MAX];
+	size_t n = resolver_query(s->r, c, data, len, out);
+
+	if (n)
+		show_answer(s, c, out, n);
+}
+
+static void do_query(struct scenario *s, char *args)
+{
+	char name[300], type[32];
+	int used = 0;
+	uint8_t wire[DNS_ASK_MAX];
+	struct dns_ask a = {0};
+	struct client c = {.peer = {.family = ADDR_V4, .bytes = {198, 51, 100, 1}}};
+	unsigned long size;
+
+	if (sscanf(args, "%299s %31s %n", name, type, &used) != 2 || dns_name_from_text(name, &a.name) < 0) {
+		scenario_fail(s, "query: no name");
+		return;
+	}
+	args += used;
+	c.slot = (uint16_t)word_value(args, "slot=", 1);
+	c.port = (uint16_t)word_value(args, "port=", 1000);
+	c.stream = strstr(args, "tcp") != NULL;
+	a.id = (uint16_t)word_value(args, "id=", 7);
+	a.qtype = wire_type(type);
+	size = word_value(args, "edns=", 0);
+	a.edns = size != 0;
+	size_t len = dns_ask_write(&a, wire);
+
+	if (a.edns) { /* the size stands seven bytes before the end */
+		wire[len - 8] = (uint8_t)(size >> 8);
+		wire[len - 7] = (uint8_t)size;
+	}
+	query_bytes(s, &c, wire, len);
+}
+
+static void do_raw(struct scenario *s, char *args)
+{
+	struct client c = {.slot = 1, .port = 1000};
+	uint8_t wire[LINE_MAX_BYTES];
+
+	query_bytes(s, &c, wire, wire_hex(args, wire, sizeof(wire)));
+}
+
+static void do_reply(struct scenario *s, char *args)
+{
+	static uint8_t wire[DNS_MESSAGE_MAX];
+
+	resolver_upstream_answer(s->r, s->ask_ref, wire, wire_reply(s, args, wire, sizeof(wire)));
+}
+
+static void do_junk(struct scenario *s, char *args)
+{
+	uint8_t wire[LINE_MAX_BYTES];
+
+	resolver_upstream_answer(s->r, s->ask_ref, wire, wire_hex(args, wire, sizeof(wire)));
+}
+
+static void do_broken(struct scenario *s, char *args)
+{
+	(void)args;
+	resolver_upstream_failed(s->r, s->ask_ref);
+}
+
+static void do_grant(struct scenario *s, char *args)
+{
+	const struct msg_pin_request *asked = s->late ? &s->pin_before : &s->pin;
+	struct msg_pin_reply m = {.h.seq = asked->h.seq, .reason = REASON_NONE, .granted = UINT32_MAX};
+	char *save = NULL, *word = strtok_r(args, " ", &save);
+	struct addr a;
+
+	m.lifetime_ms = (uint32_t)strtoul(word, NULL, 10);
+	word = strtok_r(NULL, " ", &save);
+	if (word)
+		m.granted = 0;
+	for (; word; word = strtok_r(NULL, " ", &save))
+		for (unsigned int i = 0; i < asked->n_addrs; i++)
+			if (addr_parse(word, &a) == 0 && addr_equal(&a, &asked->addrs[i]))
+				m.granted |= 1u << i;
+	s->late = false;
+	resolver_pin_reply(s->r, &m);
+}
+
+static void do_refuse(struct scenario *s, char *args)
+{
+	struct msg_pin_reply m = {.h.seq = s->pin.h.seq, .reason = (uint16_t)reason_parse(args)};
+
+	resolver_pin_reply(s->r, &m);
+}
+
+static void do_late(struct scenario *s, char *args)
+{
+	(void)args;
+	s->late = true;
+}
+
+static void do_full(struct scenario *s, char *args)
+{
+	bool on = strstr(args, "off") == NULL;
+
+	if (strncmp(args, "pin", 3) == 0)
+		s->pin_full = on;
+	else
+		s->ask_full = on;
+}
+
+/* In the steps in which a loop would wake up. */
+static void do_time(struct scenario *s, char *args)
+{
+	uint64_t until_ms = s->now_ms + strtoul(args, NULL, 10);
+
+	while (s->now_ms < until_ms) {
+		uint64_t due_ms = resolver_deadline(s->r);
+
+		s->now_ms = due_ms > s->now_ms && due_ms < until_ms ? due_ms : until_ms;
+		resolver_advance(s->r, s->now_ms);
+	}
+}
+
+static void do_load(struct scenario *s, char *args)
+{
+	struct image *old = s->im;
+	void *old_data = s->image_data;
+
+	(void)args;
+	s->im = policy_text_load(s->policy, &s->image_data);
+	if (!s->im)
+		scenario_fail(s, "the policy does not compile");
+	resolver_set_image(s->r, s->im, ++s->generation);
+	image_unmap(old);
+	free(old_data);
+}
+
+static void do_sandbox(struct scenario *s, char *args)
+{
+	struct sandbox box = {.kind = SANDBOX_UID, .n_selectors = 1};
+	unsigned int slot;
+
+	if (sscanf(args, "%u %63s", &slot, box.policy) != 2)
+		scenario_fail(s, "sandbox SLOT POLICY");
+	snprintf(box.name, sizeof(box.name), "box%u", slot);
+	box.slot = (uint16_t)slot;
+	if (resolver_set_sandbox(s->r, &box) < 0)
+		scenario_fail(s, "the sandbox is refused");
+}
+
+static void do_gone(struct scenario *s, char *args)
+{
+	resolver_remove_sandbox(s->r, (uint16_t)strtoul(args, NULL, 10));
+}
+
+static void do_counter(struct scenario *s, char *args)
+{
+	char name[64];
+	unsigned long want;
+
+	if (sscanf(args, "%63s %lu", name, &want) != 2)
+		scenario_fail(s, "counter NAME VALUE");
+	for (unsigned int i = 0; i < COUNTER_RESOLVER_COUNT; i++) {
+		if (strcmp(counter_name(ROLE_RESOLVER, i), name) != 0)
+			continue;
+		if (resolver_counters(s->r)[i] != want)
+			scenario_fail(s, "counter %s is %lu, not %lu", name, (unsigned long)resolver_counters(s->r)[i], want);
+		return;
+	}
+	scenario_fail(s, "no counter %s", name);
+}
+
+static const struct {
+	const char *word;
+	void (*run)(struct scenario *s, char *args);
+} events[] = {
+	{"query", do_query}, {"raw", do_raw}, {"reply", do_reply}, {"junk", do_junk}, {"broken", do_broken},
+	{"grant", do_grant}, {"refuse", do_refuse}, {"late", do_late}, {"full", do_full}, {"time", do_time},
+	{"load", do_load}, {"sandbox", do_sandbox}, {"gone", do_gone}, {"counter", do_counter},
+};
+
+static void drop_action(struct scenario *s)
+{
+	free(s->actions[0]);
+	memmove(s->actions, s->actions + 1, --s->n_actions * sizeof(s->actions[0]));
+}
+
+static void expect(struct scenario *s, const char *want)
+{
+	if (!s->n_actions) {
+		scenario_fail(s, "nothing happened, expected\n  %s", want);
+		return;
+	}
+	if (strcmp(s->actions[0], want) != 0)
+		scenario_fail(s, "got\n  %s\nexpected\n  %s", s->actions[0], want);
+	drop_action(s);
+}
+
+static void nothing_left(struct scenario *s)
+{
+	while (s->n_actions) {
+		scenario_fail(s, "not expected before this line:\n  %s", s->actions[0]);
+		drop_action(s);
+	}
+}
+
+static void run_line(struct scenario *s, char *line)
+{
+	size_t len = strcspn(line, " ");
+
+	if (line[0] == '>') {
+		expect(s, line + 2);
+		return;
+	}
+	nothing_left(s);
+	for (size_t i = 0; i < ARRAY_LEN(events); i++) {
+		if (strlen(events[i].word) == len && strncmp(events[i].word, line, len) == 0) {
+			events[i].run(s, line[len] ? line + len + 1 : line + len);
+			return;
+		}
+	}
+	if (!policy_text_line(s->policy, line))
+		scenario_fail(s, "not understood");
+}
+
+static void run_file(struct scenario *s, FILE *f)
+{
+	static char line[LINE_MAX_BYTES];
+
+	while (fgets(line, sizeof(line), f)) {
+		s->line++;
+		line[strcspn(line, "\n")] = '\0';
+		if (line[0] && line[0] != '#')
+			run_line(s, line);
+	}
+	nothing_left(s);
+}
+
+static unsigned int run(const char *path)
+{
+	struct scenario s = {.path = path, .now_ms = 1000000, .random = 1};
+	FILE *f = fopen(path, "re");
+
+	if (!f) {
+		fprintf(stderr, "%s: %s\n", path, strerror(errno));
+		return 1;
+	}
+	s.policy = policy_text_new();
+	s.r = resolver_new(&ports, &s);
+	resolver_advance(s.r, s.now_ms);
+	run_file(&s, f);
+	if (s.line == 0)
+		scenario_fail(&s, "empty");
+	fclose(f);
+	resolver_free(s.r);
+	image_unmap(s.im);
+	free(s.image_data);
+	policy_text_free(s.policy);
+	printf("%s: %u lines, %u failed\n", path, s.line, s.failed);
+	return s.failed;
+}
+
+int main(int argc, char **argv)
+{
+	unsigned int failed = argc < 2;
+
+	for (int i = 1; i < argc; i++)
+		failed += run(argv[i]);
+	return failed ? 1 : 0;
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Scenarios: the resolver's core in virtual time, driven by a text file.
+ *
+ * A line is an event, or starts with "> " and is the next action that the core has to have taken, as text. At
+ * each event (and at the end) every action must have been expected. "#" starts a comment.
+ *
+ *	policy NAME				a new policy; rules follow
+ *	rule ACTION PRIORITY NAME,... [ports=443,...] [trust] [strip] [nxdomain] [override=NAME/TTL] [qtype=TYPE]
+ *	setting NAME VALUE			of image_settings
+ *	upstreams N
+ *	load					compile what was said since the last load; comes into force
+ *	sandbox SLOT POLICY			a uid sandbox; gone SLOT removes it
+ *	query NAME TYPE [slot=1] [id=7] [edns=SIZE] [tcp] [port=N] [rd=0]
+ *	raw HEX					bytes as a query of sandbox 1
+ *	reply RCODE [tc] [case] [id] [question] [soa=NAME/TTL] [; NAME TTL TYPE RDATA]...
+ *						answers the last question asked; case, id, question: with that wrong
+ *	junk HEX				bytes instead
+ *	broken					the connection for the last question ended
+ *	grant MS [ADDRESS...]			of the last pin request: all, or only these
+ *	refuse REASON
+ *	late					the next grant is for the pin request before the last one
+ *	full pin|ask [on|off]			the channel to the gate, or the pool of sockets, takes no more
+ *	time MS					passes
+ *	counter NAME VALUE			has this value now
+ */
+#ifndef POSTERN_TEST_SCENARIO_H
+#define POSTERN_TEST_SCENARIO_H
+
+#include <stdbool.h>
+
+#include "postern/image.h"
+#include "postern/resolver.h"
+
+#define LINE_MAX_BYTES 4096
+#define ACTIONS_MAX 64
+
+struct scenario {
+	const char *path;
+	unsigned int line, failed;
+	struct resolver *r;
+	struct resolver_ports ports;
+	uint64_t now_ms;
+	uint32_t generation;
+	uint32_t random;
+	struct image *im;
+	void *image_data;
+	struct policy_text *policy;
+	/* actions taken, not yet expected */
+	char *actions[ACTIONS_MAX];
+	unsigned int n_actions;
+	/* the last question and pin request */
+	uint32_t ask_ref;
+	uint8_t ask[DNS_ASK_MAX];
+	size_t ask_len;
+	struct msg_pin_request pin, pin_before;
+	bool late, pin_full, ask_full;
+};
+
+/* Prints file, line and text, counts the failure. */
+void scenario_fail(struct scenario *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* An action in words. */
+void scenario_action(struct scenario *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* policy.c: policies and settings in text */
+struct policy_text *policy_text_new(void);
+void policy_text_free(struct policy_text *p);
+/* A line of the policy; false where it is none. */
+bool policy_text_line(struct policy_text *p, char *line);
+/* The image; a new one starts with the same settings. Free *ret_data behind the image. */
+struct image *policy_text_load(struct policy_text *p, void **ret_data);
+
+/* wire.c: messages in text, by ldns, so that our own codec does not test itself */
+/* The reply described by @text to the question @ask. */
+size_t wire_reply(struct scenario *s, char *text, uint8_t *out, size_t cap);
+/* "noerror [tc] [ede N text] ; NAME TTL TYPE RDATA ; ..." */
+void wire_text(const uint8_t *data, size_t len, char *out, size_t cap);
+size_t wire_hex(const char *text, uint8_t *out, size_t cap);
+uint16_t wire_type(const char *text);
+const char *wire_type_text(uint16_t type, char *buf, size_t cap);
+
+#endif

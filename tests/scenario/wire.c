@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Messages of a scenario, by ldns. */
+#include <ldns/ldns.h>
+
+#include "scenario.h"
+
+uint16_t wire_type(const char *text)
+{
+	return (uint16_t)ldns_get_rr_type_by_name(text);
+}
+
+const char *wire_type_text(uint16_t type, char *buf, size_t cap)
+{
+	char *text = ldns_rr_type2str((ldns_rr_type)type);
+
+	snprintf(buf, cap, "%s", text);
+	free(text);
+	return buf;
+}
+
+size_t wire_hex(const char *text, uint8_t *out, size_t cap)
+{
+	size_t n = 0;
+	unsigned int v;
+
+	for (; *text && n < cap; text++)
+		if (*text != ' ' && sscanf(text++, "%2x", &v) == 1)
+			out[n++] = (uint8_t)v;
+	return n;
+}
+
+static uint16_t rcode_of(const char *text)
+{
+	const ldns_lookup_table *row = ldns_lookup_by_name(ldns_rcodes, text);
+
+	return row ? (uint16_t)row->id : 0;
+}
+
+/* Appends a record; counts it in the section at @count_at. */
+static size_t append(struct scenario *s, const char *text, uint8_t *out, size_t len, size_t count_at)
+{
+	ldns_rr *rr = NULL;
+	uint8_t *wire = NULL;
+	size_t wire_len = 0;
+
+	if (ldns_rr_new_frm_str(&rr, text, 0, NULL, NULL) != LDNS_STATUS_OK ||
+		ldns_rr2wire(&wire, rr, LDNS_SECTION_ANSWER, &wire_len) != LDNS_STATUS_OK) {
+		scenario_fail(s, "record '%s' is malformed", text);
+		wire_len = 0;
+	}
+	if (wire_len && len + wire_len <= DNS_MESSAGE_MAX) {
+		memcpy(out + len, wire, wire_len);
+		out[count_at]++;
+	}
+	LDNS_FREE(wire);
+	ldns_rr_free(rr);
+	return len + wire_len;
+}
+
+/* A name that differs in case, or in a letter. */
+static void spoil(uint8_t *letter, uint8_t by)
+{
+	*letter ^= by;
+}
+
+size_t wire_reply(struct scenario *s, char *text, uint8_t *out, size_t cap)
+{
+	size_t len = DNS_HEADER_SIZE, question;
+	char *records = strchr(text, ';'), *save = NULL, *soa = NULL;
+	char line[512];
+
+	(void)cap;
+	if (records)
+		*records++ = '\0';
+	memcpy(out, s->ask, s->ask_len);
+	while (out[len])
+		len += 1u + out[len];
+	question = len += 5;
+	out[2] = (uint8_t)(out[2] | 0x80);
+	out[3] = 0x80;
+	memset(out + 6, 0, 6);
+	out[3] |= (uint8_t)rcode_of(strtok_r(text, " ", &save));
+	for (char *word = strtok_r(NULL, " ", &save); word; word = strtok_r(NULL, " ", &save)) {
+		if (!strcmp(word, "tc"))
+			out[2] |= 2;
+		else if (!strcmp(word, "id"))
+			spoil(out, 1);
+		else if (!strcmp(word, "case"))
+			spoil(out + 13, 0x20);
+		else if (!strcmp(word, "question"))
+			spoil(out + 13, 1);
+		else if (!strncmp(word, "soa=", 4))
+			soa = word + 4;
+	}
+	save = NULL;
+	for (char *rec = records ? strtok_r(records, ";", &save) : NULL; rec; rec = strtok_r(NULL, ";", &save))
+		len = append(s, rec + strspn(rec, " "), out, len, 7);
+	if (soa) {
+		char *ttl = strchr(soa, '/');
+
+		*ttl++ = '\0';
+		snprintf(line, sizeof(line), "%s %s SOA ns. host. 1 2 3 4 %s", soa, ttl, ttl);
+		len = append(s, line, out, len, 9);
+	}
+	return len > question ? len : question;
+}
+
+/* The EDE option of RFC 8914, if any. */
+static size_t ede_text(const ldns_pkt *pkt, char *out, size_t cap)
+{
+	const ldns_rdf *opt = ldns_pkt_edns_data(pkt);
+	const uint8_t *d = opt ? ldns_rdf_data(opt) : NULL;
+	size_t len = opt ? ldns_rdf_size(opt) : 0;
+
+	if (len < 6 || d[0] != 0 || d[1] != 15)
+		return 0;
+	return (size_t)snprintf(out, cap, " ede %u %.*s", (unsigned int)(d[4] << 8 | d[5]), (int)(len - 6), d + 6);
+}
+
+static size_t list_text(const ldns_rr_list *list, char *out, size_t cap)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < ldns_rr_list_rr_count(list) && n < cap; i++) {
+		char *text = ldns_rr2str(ldns_rr_list_rr(list, i));
+
+		text[strcspn(text, "\n")] = '\0';
+		for (char *c = text; *c; c++)
+			if (*c == '\t')
+				*c = ' ';
+		char *in = strstr(text, " IN ");
+
+		if (in)
+			memmove(in, in + 3, strlen(in + 3) + 1);
+		n += (size_t)snprintf(out + n, cap - n, " ; %s", text);
+		free(text);
+	}
+	return n < cap ? n : cap;
+}
+
+void wire_text(const uint8_t *data, size_t len, char *out, size_t cap)
+{
+	ldns_pkt *pkt = NULL;
+	const ldns_lookup_table *rcode;
+	size_t n;
+
+	if (ldns_wire2pkt(&pkt, data, len) != LDNS_STATUS_OK) {
+		snprintf(out, cap, "unreadable");
+		return;
+	}
+	rcode = ldns_lookup_by_id(ldns_rcodes, ldns_pkt_get_rcode(pkt));
+	n = (size_t)snprintf(out, cap, "%s%s", rcode ? rcode->name : "?", ldns_pkt_tc(pkt) ? " tc" : "");
+	for (size_t i = 0; i < n; i++)
+		out[i] = out[i] >= 'A' && out[i] <= 'Z' ? (char)(out[i] + 32) : out[i];
+	n += ede_text(pkt, out + n, cap - n);
+	n += list_text(ldns_pkt_answer(pkt), out + n, cap - n);
+	n += list_text(ldns_pkt_authority(pkt), out + n, cap - n);
+	ldns_pkt_free(pkt);
+}

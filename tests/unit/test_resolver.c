@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Tables of the resolver: sandboxes and their packets, special names, the cache, tasks, records. Decisions are in tests/scenario. */
+#include "check.h"
+
+#include <stdio.h>
+
+#include "../../src/resolver/cache.h"
+#include "../../src/resolver/owners.h"
+#include "../../src/resolver/record.h"
+#include "../../src/resolver/special.h"
+#include "../../src/resolver/tasks.h"
+
+static struct sandbox box(uint16_t slot, enum sandbox_kind kind, const char *selector)
+{
+	struct sandbox s = {.slot = slot, .kind = (uint8_t)kind, .n_selectors = 1, .policy = "p"};
+
+	snprintf(s.name, sizeof(s.name), "box%u", slot);
+	if (kind == SANDBOX_INTERFACE)
+		snprintf(s.selectors[0].ifname, sizeof(s.selectors[0].ifname), "%s", selector);
+	else
+		CHECK(prefix_parse(selector, &s.selectors[0].source) == 0);
+	return s;
+}
+
+static uint16_t find(struct owners *o, const char *ifname, const char *source)
+{
+	struct addr a;
+
+	return addr_parse(source, &a) == 0 ? owners_find(o, ifname, &a) : 0;
+}
+
+static const struct {
+	const char *ifname, *source;
+	uint16_t slot;
+} owner_rows[] = {
+	{"veth1", "198.51.100.1", 1}, {"veth1", "203.0.113.9", 1}, {"veth", "198.51.100.1", 3}, {"veth11", "198.51.100.1", 3},
+	{"br0", "198.51.100.127", 3}, {"br0", "198.51.100.128", 2}, {"br0", "198.51.101.1", SANDBOX_NONE},
+	{"br0", "2001:db8::1", 4}, {"br0", "2001:db8:1::1", SANDBOX_NONE}, {"br0", "203.0.113.7", 5},
+	{"br0", "203.0.113.8", SANDBOX_NONE}, {"lo", "127.0.0.1", SANDBOX_NONE},
+};
+
+static void test_owners(void)
+{
+	struct owners *o = owners_new();
+	struct sandbox s;
+
+	s = box(1, SANDBOX_INTERFACE, "veth1"); CHECK(owners_set(o, &s, NULL) == 0);
+	s = box(2, SANDBOX_SOURCE, "198.51.100.0/24"); CHECK(owners_set(o, &s, NULL) == 0);
+	s = box(3, SANDBOX_SOURCE, "198.51.100.0/25"); CHECK(owners_set(o, &s, NULL) == 0);
+	s = box(4, SANDBOX_SOURCE, "2001:db8::/48"); CHECK(owners_set(o, &s, NULL) == 0);
+	s = box(5, SANDBOX_SOURCE, "203.0.113.7/32"); CHECK(owners_set(o, &s, NULL) == 0);
+	for (size_t i = 0; i < ARRAY_LEN(owner_rows); i++) {
+		check_row(owner_rows[i].source);
+		CHECK(find(o, owner_rows[i].ifname, owner_rows[i].source) == owner_rows[i].slot);
+	}
+	check_row("");
+	owners_remove(o, 3);
+	CHECK(find(o, "br0", "198.51.100.1") == 2 && !owners_get(o, 3));
+	s = box(1, SANDBOX_INTERFACE, "veth9");
+	CHECK(owners_set(o, &s, NULL) == 0);
+	CHECK(find(o, "veth1", "203.0.113.9") == SANDBOX_NONE && find(o, "veth9", "203.0.113.9") == 1);
+	CHECK(owners_get(o, 1) && !owners_get(o, 1)->policy && owners_get(o, 1)->epoch == 2);
+	s.slot = SANDBOX_MAX;
+	CHECK(owners_set(o, &s, NULL) < 0 && !owners_get(o, SANDBOX_MAX) && !owners_get(o, SANDBOX_NONE));
+	s.slot = 7;
+	s.n_selectors = 0;
+	CHECK(owners_set(o, &s, NULL) < 0 && !owners_get(o, 7));
+	owners_free(o);
+}
+
+static struct dns_name name_of(const char *text)
+{
+	struct dns_name n = {0};
+
+	CHECK(dns_name_from_text(text, &n) == 0);
+	return n;
+}
+
+static const struct {
+	const char *name;
+	enum special special;
+} special_rows[] = {
+	{"localhost", SPECIAL_LOOPBACK}, {"LOCALHOST", SPECIAL_LOOPBACK}, {"a.localhost", SPECIAL_LOOPBACK},
+	{"localhost.example", SPECIAL_NONE}, {"mylocalhost", SPECIAL_NONE}, {"invalid", SPECIAL_NXDOMAIN},
+	{"printer.local", SPECIAL_NXDOMAIN}, {"local", SPECIAL_NXDOMAIN}, {"x.onion", SPECIAL_NXDOMAIN}, {"x.alt", SPECIAL_NXDOMAIN},
+	{"router.home.arpa", SPECIAL_NXDOMAIN}, {"_dns.resolver.arpa", SPECIAL_NODATA},
+	{"use-application-dns.net", SPECIAL_NXDOMAIN}, {"1.2.0.192.in-addr.arpa", SPECIAL_NXDOMAIN},
+	{"1.0.0.127.in-addr.arpa", SPECIAL_LOOPBACK_PTR}, {"2.0.0.127.in-addr.arpa", SPECIAL_NXDOMAIN},
+	{"8.b.d.0.1.0.0.2.ip6.arpa", SPECIAL_NXDOMAIN},
+	{"1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.ip6.arpa", SPECIAL_LOOPBACK_PTR},
+	{"arpa", SPECIAL_NONE}, {".", SPECIAL_NONE}, {"example.com", SPECIAL_NONE}, {"net", SPECIAL_NONE},
+	{"xin-addr.arpa", SPECIAL_NONE},
+};
+
+static void test_special(void)
+{
+	const uint8_t *rdata;
+
+	for (size_t i = 0; i < ARRAY_LEN(special_rows); i++) {
+		struct dns_name n = name_of(special_rows[i].name);
+
+		check_row(special_rows[i].name);
+		CHECK(special_of(&n) == special_rows[i].special);
+	}
+	check_row("");
+	CHECK(special_rdata(SPECIAL_LOOPBACK, DNS_TYPE_A, &rdata) == 4 && rdata[0] == 127 && rdata[3] == 1);
+	CHECK(special_rdata(SPECIAL_LOOPBACK, DNS_TYPE_AAAA, &rdata) == 16 && rdata[0] == 0 && rdata[15] == 1);
+	CHECK(special_rdata(SPECIAL_LOOPBACK, DNS_TYPE_MX, &rdata) == 0);
+	CHECK(special_rdata(SPECIAL_LOOPBACK_PTR, DNS_TYPE_PTR, &rdata) == 11 && rdata[10] == 0);
+}
+
+static size_t reply_for(const struct cache_key *k, unsigned int n_records, uint8_t *wire, size_t cap)
+{
+	struct dns_reply r;
+
+	dns_reply_init(&r, wire, cap, &k->name, k->qtype);
+	for (unsigned int i = 0; i < n_records; i++)
+		dns_reply_answer(&r, &(struct dns_rr){.owner_at = DNS_QUESTION_AT, .type = DNS_TYPE_A, .ttl_s = 60,
+			.rdata = (const uint8_t *)"\300\0\2\1", .rdata_len = 4});
+	return dns_reply_close(&r);
+}
+
+static struct cache_entry *put(struct cache *c, const struct cache_key *k, unsigned int n_records, uint64_t now_ms)
+{
+	uint8_t wire[2048];
+	struct cache_entry like = {.stored_ms = now_ms, .expires_ms = now_ms + 60000};
+
+	like.wire_len = (uint16_t)reply_for(k, n_records, wire, sizeof(wire));
+	return cache_put(c, k, &like, wire);
+}
+
+static void test_cache(void)
+{
+	struct cache *c = cache_new();
+	struct dns_name upper = name_of("WWW.Example"), lower = name_of("www.example");
+	struct cache_key k, other;
+	struct cache_entry *e;
+
+	cache_key_make(c, &upper, 1, DNS_TYPE_A, &k);
+	cache_key_make(c, &lower, 1, DNS_TYPE_A, &other);
+	CHECK(k.hash == other.hash && memcmp(k.name.wire, lower.wire, lower.len) == 0);
+	CHECK(!cache_find(c, &k, 1));
+	e = put(c, &k, 2, 1);
+	CHECK(e && e->n_ttls == 2 && e->ttl_at[0] == 12 + 13 + 4 + 6);
+	CHECK(cache_find(c, &other, 1) == e && cache_find(c, &k, 60000) == e && !cache_find(c, &k, 60001));
+	cache_key_make(c, &lower, 2, DNS_TYPE_A, &other); /* another sandbox */
+	CHECK(!cache_find(c, &other, 1));
+	cache_key_make(c, &lower, 1, DNS_TYPE_AAAA, &other);
+	CHECK(!cache_find(c, &other, 1));
+	other = k;
+	other.epoch = 1; /* another policy */
+	CHECK(!cache_find(c, &other, 1));
+	CHECK(put(c, &k, 1, 2) == e && e->n_ttls == 1); /* the same place */
+	CHECK(!put(c, &k, CACHE_TTLS_MAX + 1, 2) && !cache_find(c, &k, 2));
+	CHECK(!put(c, &k, 80, 2) && !cache_find(c, &k, 2)); /* longer than CACHE_WIRE_MAX */
+	CHECK(put(c, &k, 1, 2));
+	cache_drop(c, &k);
+	CHECK(!cache_find(c, &k, 2));
+	cache_free(c);
+}
+
+/* More names than places: each is found right after it was put, and the first do not stay for ever. */
+static void test_cache_full(void)
+{
+	struct cache *c = cache_new();
+	struct cache_key k;
+	unsigned int lost = 0, kept = 0;
+	char text[32];
+
+	for (int pass = 0; pass < 2; pass++) {
+		for (unsigned int i = 0; i < CACHE_ENTRIES + CACHE_ENTRIES / 4; i++) {
+			snprintf(text, sizeof(text), "n%u.example", i);
+			struct dns_name n = name_of(text);
+
+			cache_key_make(c, &n, 1, DNS_TYPE_A, &k);
+			if (pass == 0)
+				lost += !put(c, &k, 1, 1) || !cache_find(c, &k, 1);
+			else
+				kept += cache_find(c, &k, 1) != NULL;
+		}
+	}
+	CHECK(lost == 0 && kept <= CACHE_ENTRIES && kept > CACHE_ENTRIES / 2);
+	cache_free(c);
+}
+
+static struct cache_key key_of(struct cache *c, unsigned int i)
+{
+	struct cache_key k;
+	char text[32];
+
+	snprintf(text, sizeof(text), "t%u.example", i);
+	struct dns_name n = name_of(text);
+
+	cache_key_make(c, &n, 1, DNS_TYPE_A, &k);
+	return k;
+}
+
+static void test_tasks(void)
+{
+	struct cache *c = cache_new();
+	struct tasks *t = tasks_new();
+	struct client client = {.port = 1};
+	struct dns_query q = {.id = 1};
+	struct task *first = NULL, *task;
+	unsigned int n, waiting = 0;
+	uint32_t ref;
+
+	for (n = 0; n <= RESOLVER_TASKS_MAX; n++) {
+		struct cache_key k = key_of(c, n);
+
+		task = tasks_add(t, &k);
+		if (!task)
+			break;
+		task->state = TASK_ASKING;
+		first = first ? first : task;
+		CHECK(tasks_find(t, &k) == task && tasks_by_ref(t, tasks_ref(t, task)) == task);
+	}
+	CHECK(n == RESOLVER_TASKS_MAX && tasks_active(t, n - 1) && !tasks_active(t, n));
+	ref = tasks_ref(t, first);
+	CHECK(tasks_renew_ref(t, first) != ref && !tasks_by_ref(t, ref));
+	CHECK(tasks_wait(t, first, &client, &q) == 0 && tasks_wait(t, first, &client, &q) == 0 && first->n_waiters == 1);
+	for (n = 0; tasks_wait(t, first, &client, &q) == 0 && n <= RESOLVER_WAITERS_MAX; n++)
+		q.id++;
+	CHECK(first->n_waiters == RESOLVER_WAITERS_MAX);
+	for (const struct waiter *w = tasks_waiter(t, first->first_waiter); w; w = tasks_waiter(t, w->next))
+		waiting++;
+	CHECK(waiting == RESOLVER_WAITERS_MAX);
+	ref = tasks_ref(t, first);
+	tasks_remove(t, first);
+	struct cache_key k0 = key_of(c, 0), again = key_of(c, 99999);
+	CHECK(!tasks_find(t, &k0) && !tasks_by_ref(t, ref));
+	CHECK(tasks_add(t, &again) == first && !tasks_by_ref(t, ref));
+	first->state = TASK_ASKING;
+	CHECK(tasks_wait(t, first, &client, &q) == 0 && first->n_waiters == 1);
+	while ((task = tasks_active(t, 0)))
+		tasks_remove(t, task);
+	for (n = 0; n < RESOLVER_TASKS_MAX; n++) {
+		struct cache_key k = key_of(c, n);
+
+		CHECK(tasks_add(t, &k));
+	}
+	tasks_free(t);
+	cache_free(c);
+}
+
+static unsigned int recorded, recorded_count, recorded_suppressed;
+
+static void on_record(void *ctx, const struct decision_record *d)
+{
+	(void)ctx;
+	recorded++;
+	recorded_count += d->count;
+	recorded_suppressed += d->name.len ? 0 : d->count;
+}
+
+static void test_recorder(void)
+{
+	static const struct resolver_ports ports = {.record = on_record};
+	const struct record_out out = {&ports, NULL};
+	struct recorder *rec = recorder_new();
+	struct decision_record d = {.count = 1, .slot = 1, .reason = REASON_NO_RULE, .action = EVENT_BLOCKED, .first_ms = 5, .last_ms = 5};
+	char text[32];
+
+	CHECK(recorder_oldest(rec) == UINT64_MAX);
+	d.name = name_of("a.example");
+	recorder_add(rec, &d);
+	d.last_ms = 7;
+	recorder_add(rec, &d);
+	d.slot = 2;
+	recorder_add(rec, &d);
+	CHECK(recorder_oldest(rec) == 5);
+	recorder_flush(rec, 4, &out);
+	CHECK(recorded == 0);
+	recorder_flush(rec, 5, &out);
+	CHECK(recorded == 2 && recorded_count == 3 && recorder_oldest(rec) == UINT64_MAX);
+	recorded = recorded_count = 0;
+	for (unsigned int i = 0; i < 10000; i++) { /* a flood of names, in one sandbox */
+		snprintf(text, sizeof(text), "n%u.example", i);
+		d.name = name_of(text);
+		recorder_add(rec, &d);
+	}
+	d.slot = 1; /* does not hide another's */
+	recorder_add(rec, &d);
+	recorder_flush(rec, UINT64_MAX, &out);
+	CHECK(recorded == RECORDS_PER_SANDBOX + 2 && recorded_count == 10001);
+	CHECK(recorded_suppressed == 10000 - RECORDS_PER_SANDBOX);
+	recorded = recorded_count = recorded_suppressed = 0;
+	d.action = EVENT_ALLOWED;
+	for (unsigned int i = 0; i < RECORDS_PER_SANDBOX; i++) {
+		snprintf(text, sizeof(text), "n%u.example", i);
+		d.name = name_of(text);
+		recorder_add(rec, &d);
+	}
+	d.action = EVENT_BLOCKED; /* permitted names do not hide a refused one */
+	recorder_add(rec, &d);
+	recorder_flush(rec, UINT64_MAX, &out);
+	CHECK(recorded == RECORDS_ALLOWED_MAX + 2 && recorded_suppressed == RECORDS_PER_SANDBOX - RECORDS_ALLOWED_MAX);
+	recorder_free(rec);
+}
+
+int main(void)
+{
+	test_owners();
+	test_special();
+	test_cache();
+	test_cache_full();
+	test_tasks();
+	test_recorder();
+	return check_report();
+}
