@@ -391,6 +391,11 @@ uint64_t verdict_due_ms(const struct verdict *v)
 	return due;
 }
 
+void verdict_foreign(struct verdict *v)
+{
+	v->counters[COUNTER_VERDICT_foreign]++;
+}
+
 void verdict_counters(const struct verdict *v, uint64_t ret_counters[static COUNTER_VERDICT_COUNT])
 {
 	memcpy(ret_counters, v->counters, sizeof(v->counters));

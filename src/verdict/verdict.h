@@ -84,6 +84,9 @@ bool verdict_finish(struct verdict *v, struct verdict_time now, struct verdict_o
 /* When verdict_tick() is due; UINT64_MAX: not before something else happens. */
 uint64_t verdict_due_ms(const struct verdict *v);
 
+/* Something that is no packet came out of the queue: it is counted. */
+void verdict_foreign(struct verdict *v);
+
 /* Indexed by the COUNTER_VERDICT_* of postern/counters.h. */
 void verdict_counters(const struct verdict *v, uint64_t ret_counters[static COUNTER_VERDICT_COUNT]);
 
