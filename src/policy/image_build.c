@@ -47,8 +47,8 @@ void image_settings_default(struct image_settings *ret_settings)
 		.answer_ttl_max_s = 300,
 		.upstream_timeout_ms = 2000,
 		.upstream_tries = 3,
-		.stub_port = 5300,
-		.local_stub_port = 5301,
+		.stub_port = 15300,
+		.local_stub_port = 15301,
 		.audit_all_queries = 1,
 	};
 }

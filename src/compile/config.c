@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * postern.conf: settings with their limits, the policies it names, upstreams; sandboxes are in sandboxes.c.
+ */
+#include <glob.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sandboxes.h"
+#include "policy.h"
+
+#define POLICIES_MAX 4096
+#define UPSTREAMS_MAX 16
+#define DNS_PORT 53
+#define SECONDS_MAX IMAGE_PIN_MAX_S
+#define PINS_MAX 1000000
+
+/* A number: its group (NULL: the top), its limits, and where it goes. */
+struct number {
+	const char *group, *name;
+	uint32_t min, max;
+	size_t offset, size;
+};
+
+#define AT(field) offsetof(struct image_settings, field), sizeof(((struct image_settings *)0)->field)
+
+static const struct number numbers[] = {
+	{NULL, "answer_ttl_max_s", 1, SECONDS_MAX, AT(answer_ttl_max_s)},
+	{NULL, "upstream_timeout_ms", 50, 60000, AT(upstream_timeout_ms)},
+	{NULL, "upstream_tries", 1, 10, AT(upstream_tries)},
+	{NULL, "confined_group", 0, INT32_MAX, AT(confined_group)},
+	{NULL, "stub_port", 1, 65535, AT(stub_port)},
+	{NULL, "local_stub_port", 1, 65536 - SANDBOX_LOCAL_MAX, AT(local_stub_port)},
+	{"pins", "min_s", 1, SECONDS_MAX, AT(pin_min_s)},
+	{"pins", "max_s", 1, SECONDS_MAX, AT(pin_max_s)},
+	{"pins", "grace_s", 1, SECONDS_MAX, AT(pin_grace_s)},
+	{"pins", "margin_s", 0, 3600, AT(pin_margin_s)},
+	{"pins", "per_name", 1, PINS_MAX, AT(pins_per_name)},
+	{"pins", "per_rule", 1, PINS_MAX, AT(pins_per_rule)},
+	{"pins", "per_sandbox", 1, PINS_MAX, AT(pins_per_sandbox)},
+	{"audit", "rotate_bytes", 65536, INT32_MAX, AT(audit_rotate_bytes)},
+	{"audit", "keep", 0, 1000, AT(audit_keep)},
+	{"audit", "window_ms", 100, 3600000, AT(audit_window_ms)},
+};
+
+static const struct member members[] = {
+	{"policies", NODE_STRING | NODE_LIST, true}, {"upstreams", NODE_STRING | NODE_LIST, false},
+	{"sandboxes", NODE_LIST, false}, {"pins", NODE_GROUP, false}, {"audit", NODE_GROUP, false},
+	{"forward_others", NODE_BOOLEAN, false}, {"confined_group", NODE_INTEGER, false}, {"stub_port", NODE_INTEGER, false},
+	{"local_stub_port", NODE_INTEGER, false}, {"answer_ttl_max_s", NODE_INTEGER, false},
+	{"upstream_timeout_ms", NODE_INTEGER, false}, {"upstream_tries", NODE_INTEGER, false}, {0},
+};
+static const struct member pins_members[] = {
+	{"min_s", NODE_INTEGER, false}, {"max_s", NODE_INTEGER, false}, {"grace_s", NODE_INTEGER, false},
+	{"margin_s", NODE_INTEGER, false}, {"per_name", NODE_INTEGER, false}, {"per_rule", NODE_INTEGER, false},
+	{"per_sandbox", NODE_INTEGER, false}, {0},
+};
+static const struct member audit_members[] = {
+	{"directory", NODE_STRING, false}, {"rotate_bytes", NODE_INTEGER, false}, {"keep", NODE_INTEGER, false},
+	{"window_ms", NODE_INTEGER, false}, {"all_queries", NODE_BOOLEAN, false}, {0},
+};
+
+static void store(struct image_settings *s, const struct number *n, uint32_t value)
+{
+	uint16_t narrow = (uint16_t)value;
+
+	memcpy((uint8_t *)s + n->offset, n->size == sizeof(narrow) ? (void *)&narrow : (void *)&value, n->size);
+}
+
+static void read_number(struct compile *c, const struct node *root, const struct number *n, struct image_settings *s)
+{
+	const struct node *group = n->group ? node_member(root, n->group, NODE_GROUP) : root;
+	const struct node *v = group ? node_member(group, n->name, NODE_INTEGER) : NULL;
+
+	if (!v)
+		return;
+	if (node_integer(v) < n->min || node_integer(v) > n->max)
+		diag_error(c->diag, node_spot(v), "%s%s%s = %lld is out of range: write %u to %u", n->group ? n->group : "",
+			n->group ? "." : "", n->name, node_integer(v), n->min, n->max);
+	else
+		store(s, n, (uint32_t)node_integer(v));
+}
+
+static void read_flag(const struct node *group, const char *name, uint8_t *flag)
+{
+	const struct node *n = group ? node_member(group, name, NODE_BOOLEAN) : NULL;
+
+	if (n)
+		*flag = node_boolean(n);
+}
+
+static void read_directory(struct compile *c, const struct node *audit, struct image_settings *s)
+{
+	const struct node *n = audit ? node_member(audit, "directory", NODE_STRING) : NULL;
+	const char *path = n ? node_string(n) : AUDIT_DIRECTORY;
+
+	if (path[0] && path[0] != '/')
+		diag_error(c->diag, node_spot(n), "audit.directory \"%s\" is no absolute path: begin it with \"/\", or write \"\" for "
+			"standard error", path);
+	s->audit_directory = image_build_string(c->builder, path);
+}
+
+/* What two settings have to be to each other. */
+static void check_together(struct compile *c, const struct node *root, const struct image_settings *s)
+{
+	const struct node *pins = node_member(root, "pins", NODE_GROUP);
+	struct spot at = pins ? node_spot(pins) : node_spot(root);
+	uint32_t stub = s->stub_port, local = s->local_stub_port;
+
+	if (s->pin_min_s > s->pin_max_s)
+		diag_error(c->diag, at, "pins.min_s = %u is more than pins.max_s = %u: lower it, or raise the other",
+			s->pin_min_s, s->pin_max_s);
+	if (s->pin_margin_s >= s->pin_min_s + s->pin_grace_s)
+		diag_error(c->diag, at, "pins.margin_s = %u leaves no time of the shortest pin (min_s + grace_s = %u): lower it",
+			s->pin_margin_s, s->pin_min_s + s->pin_grace_s);
+	if (stub >= local && stub < local + SANDBOX_LOCAL_MAX)
+		diag_error(c->diag, node_spot(root), "stub_port = %u lies among the %u ports from local_stub_port = %u on: move "
+			"one of them", stub, SANDBOX_LOCAL_MAX, local);
+}
+
+static void read_settings(struct compile *c, const struct node *root)
+{
+	const struct node *pins = node_member(root, "pins", NODE_GROUP), *audit = node_member(root, "audit", NODE_GROUP);
+	struct image_settings s;
+
+	image_settings_default(&s);
+	node_check_members(c, root, "postern.conf", members);
+	if (pins)
+		node_check_members(c, pins, "`pins`", pins_members);
+	if (audit)
+		node_check_members(c, audit, "`audit`", audit_members);
+	for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
+		read_number(c, root, &numbers[i], &s);
+	read_flag(root, "forward_others", &s.forward_others);
+	read_flag(audit, "all_queries", &s.audit_all_queries);
+	read_directory(c, audit, &s);
+	check_together(c, root, &s);
+	image_build_settings(c->builder, &s);
+}
+
+/* One entry of `policies`: a path, or a glob(7) pattern, which may match nothing. */
+static void read_policies(struct compile *c, const struct node *n)
+{
+	const char *path = compile_path(c, node_spot(n).file, node_string(n));
+	glob_t found = {0};
+
+	if (!node_string(n)[0]) {
+		diag_error(c->diag, node_spot(n), "an empty path in `policies`: remove it");
+		return;
+	}
+	if (!strpbrk(node_string(n), "*?[")) {
+		compile_policy(c, node_spot(n), path);
+		return;
+	}
+	if (glob(path, 0, NULL, &found) != 0)
+		diag_warning(c->diag, node_spot(n), "no file matches %s: put a policy there or remove the entry", path);
+	for (size_t i = 0; i < found.gl_pathc && i < POLICIES_MAX; i++)
+		compile_policy(c, node_spot(n), compile_keep(c, found.gl_pathv[i]));
+	globfree(&found);
+}
+
+/* "192.0.2.53", "192.0.2.53:5353", "2001:db8::53", "[2001:db8::53]:53" */
+static bool parse_upstream(const char *text, struct image_upstream *ret_upstream)
+{
+	struct image_upstream u = {.port = DNS_PORT};
+	char host[ADDR_TEXT_MAX];
+	const char *bracket = text[0] == '[' ? strchr(text, ']') : NULL, *colon = strrchr(text, ':');
+	const char *start = bracket ? text + 1 : text, *end;
+	long port;
+	char *rest;
+
+	if (addr_parse(text, &u.addr) == 0) {
+		*ret_upstream = u;
+		return true;
+	}
+	end = bracket ? bracket : colon;
+	if (!colon || !end || (bracket && bracket + 1 != colon) || (size_t)(end - start) >= sizeof(host))
+		return false;
+	memcpy(host, start, (size_t)(end - start));
+	host[end - start] = '\0';
+	port = strtol(colon + 1, &rest, 10);
+	if (colon[1] < '0' || colon[1] > '9' || *rest || port < 1 || port > 65535 || addr_parse(host, &u.addr) < 0)
+		return false;
+	if (u.addr.family == ADDR_V6 && !bracket)
+		return false;
+	u.port = (uint16_t)port;
+	*ret_upstream = u;
+	return true;
+}
+
+static void read_upstream(struct compile *c, const struct node *n)
+{
+	struct image_upstream u;
+
+	if (!parse_upstream(node_string(n), &u))
+		diag_error(c->diag, node_spot(n), "\"%s\" is no upstream: write an address, with a port where it is not 53: "
+			"\"192.0.2.53\", \"192.0.2.53:5353\", \"[2001:db8::53]:53\"", node_string(n));
+	else if (c->n_upstreams == UPSTREAMS_MAX)
+		diag_error(c->diag, node_spot(n), "more than %d upstreams: remove some", UPSTREAMS_MAX);
+	else
+		image_build_upstream(c->builder, &u);
+	c->n_upstreams++;
+}
+
+static void for_each_string(struct compile *c, const struct node *n, void (*read)(struct compile *, const struct node *))
+{
+	for (size_t i = 0; i < policy_strings(n); i++) {
+		const struct node *entry = policy_string_at(c, n, i);
+
+		if (entry)
+			read(c, entry);
+	}
+}
+
+static void read_config(struct compile *c, const struct tree *t, const char *path)
+{
+	const struct node *root = tree_root(t), *policies, *upstreams, *sandboxes;
+
+	text_record(tree_text(t), c, IMAGE_NONE);
+	read_settings(c, root);
+	policies = node_member(root, "policies", NODE_STRING | NODE_LIST);
+	upstreams = node_member(root, "upstreams", NODE_STRING | NODE_LIST);
+	sandboxes = node_member(root, "sandboxes", NODE_LIST);
+	if (policies)
+		for_each_string(c, policies, read_policies);
+	if (upstreams)
+		for_each_string(c, upstreams, read_upstream);
+	if (c->n_upstreams == 0)
+		diag_warning(c->diag, (struct spot){path, 0}, "no upstream, so no name can be resolved: write "
+			"upstreams = [ \"ADDRESS\" ];");
+	if (sandboxes)
+		config_sandboxes(c, sandboxes);
+}
+
+void compile_config(struct compile *c, const char *path)
+{
+	struct tree *t = tree_load(c, (struct spot){0}, compile_keep(c, path));
+
+	if (t)
+		read_config(c, t, compile_keep(c, path));
+	tree_free(t);
+}

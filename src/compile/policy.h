@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Between the parts that read one policy file: policy.c (its frame and its lists), dns_rules.c, static_rules.c.
+ */
+#ifndef POSTERN_COMPILE_POLICY_H
+#define POSTERN_COMPILE_POLICY_H
+
+#include "tree.h"
+
+#define RULES_MAX 10000	     /* of one policy, each kind */
+#define RULE_PREFIXES_MAX 4096 /* of one static rule */
+#define RULE_STATIC_SERVICES_MAX 64
+#define RULE_LISTS_MAX 256   /* "@list" of one rule */
+
+struct named_list {
+	const char *name;
+	struct spot at;
+	uint32_t list;
+	bool used;
+};
+
+/* Rules that were read, to find names and priorities that stand twice. */
+struct rule_seen {
+	const char *name;
+	struct spot at;
+	uint32_t priority;
+};
+
+struct policy_reader {
+	struct compile *c;
+	struct named_list *lists;
+	size_t n_lists;
+	struct rule_seen *rules;
+	size_t n_rules;
+};
+
+void policy_dns_rules(struct policy_reader *r, const struct node *list);
+void policy_static_rules(struct policy_reader *r, const struct node *list, bool ingress);
+
+/*
+ * Adds one domain to @list, with its complaints and warnings. "*" is one of the domains that a rule may hold, and a list
+ * may not.
+ */
+void policy_add_domain(struct policy_reader *r, const struct node *n, uint32_t list);
+
+/* Word of @words (NULL-terminated) that the member says: its index; @absent where it is not there or wrong (reported). */
+int policy_word(struct compile *c, const struct node *group, const char *member, const char *const *words, int absent);
+/* A rule's name and spot, checked and unique; false after an error. */
+bool policy_rule_name(struct policy_reader *r, const struct node *rule, struct build_place *ret_place);
+/* Elements of a string or list of strings; a wrong kind is reported and passed over (NULL). */
+size_t policy_strings(const struct node *n);
+const struct node *policy_string_at(struct compile *c, const struct node *n, size_t i);
+
+#endif

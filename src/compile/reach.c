@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Warnings about what has no effect, one a rule: a shadowed name may be meant (an exception before a large list), so
+ * this is said once, with an example, and never an error.
+ */
+#include "reach.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "postern/image_reach.h"
+
+static void warn_rule(struct diagnostics *d, const struct image *im, const struct image_reach *r)
+{
+	const struct image_policy *p = image_policy(im, r->policy);
+	const struct image_place *place = &image_rule(im, p, r->rule)->place;
+	const struct image_place *by = &image_rule(im, p, r->by)->place;
+	char text[DNS_NAME_TEXT_MAX];
+	struct spot at = {image_string(im, place->file), place->line};
+
+	if (r->example.len > 1)
+		dns_name_to_text(&r->example, text);
+	else
+		snprintf(text, sizeof(text), "*");
+	if (r->n_dead == r->n_patterns)
+		diag_warning(d, at, "rule \"%s\" is never reached: rules before it, such as \"%s\" (line %u), decide every name: "
+			"remove it, or give it a lower priority number", image_string(im, place->name),
+			image_string(im, by->name), by->line);
+	else
+		diag_warning(d, at, "rule \"%s\" never decides %llu of its names, such as \"%s%s\": rule \"%s\" (line %u) comes "
+			"first: remove them from one of the two", image_string(im, place->name), (unsigned long long)r->n_dead,
+			r->example_wildcard && r->example.len > 1 ? "*." : "", text, image_string(im, by->name), by->line);
+}
+
+int reach_check(struct diagnostics *d, int fd)
+{
+	struct image_reach *rules;
+	struct image *im;
+	size_t n;
+	int rc = image_map(fd, &im);
+
+	if (rc < 0)
+		return rc;
+	rc = image_reach(im, &rules, &n);
+	if (rc == 0) {
+		for (size_t i = 0; i < n; i++)
+			if (rules[i].n_dead)
+				warn_rule(d, im, &rules[i]);
+		free(rules);
+	}
+	image_unmap(im);
+	return rc;
+}
