@@ -15,7 +15,7 @@ const char *idn_to_ascii(const char *utf8, char ret_ascii[static IDN_TEXT_MAX])
 	if (rc == IDN2_OK && strlen(ascii) >= IDN_TEXT_MAX)
 		rc = IDN2_TOO_BIG_DOMAIN;
 	if (rc == IDN2_OK)
-		strcpy(ret_ascii, ascii);
+		memcpy(ret_ascii, ascii, strlen(ascii) + 1);
 	free(ascii);
 	return rc == IDN2_OK ? NULL : idn2_strerror(rc);
 }

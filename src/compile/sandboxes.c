@@ -121,7 +121,7 @@ static bool take_interface(struct sandbox_reader *r, const struct node *n, struc
 	const char *text = node_string(n);
 
 	if (text[0] && strlen(text) < sizeof(s->ifname)) {
-		strcpy(s->ifname, text);
+		memcpy(s->ifname, text, strlen(text));
 		return true;
 	}
 	diag_error(r->c->diag, node_spot(n), "\"%s\" is no interface name: write 1 to %zu characters, as `ip link` shows it", text,

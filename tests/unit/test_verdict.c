@@ -149,7 +149,7 @@ static const struct {
 		DECISION_REFUSE, REASON_NO_SANDBOX, 0},
 	{"to the host's services", {HOOK_INPUT, "veth1", NULL, "192.0.2.2", "192.0.2.1", PROTOCOL_TCP, 22, -1}, 1,
 		DECISION_REFUSE, REASON_PRIVATE_ADDRESS, LINE_CI},
-	{"to the stub's port", {HOOK_INPUT, "veth1", NULL, "192.0.2.2", "192.0.2.1", PROTOCOL_UDP, 5300, -1, MARKED}, 1,
+	{"to the stub's port", {HOOK_INPUT, "veth1", NULL, "192.0.2.2", "192.0.2.1", PROTOCOL_UDP, 15300, -1, MARKED}, 1,
 		DECISION_REFUSE, REASON_ALWAYS_DENIED, LINE_CI},
 	{"inbound, no rule", {HOOK_FORWARD, "eth0", "veth1", "203.0.113.9", "192.0.2.2", PROTOCOL_TCP, 3001, -1, MARKED}, 1,
 		DECISION_REFUSE, REASON_INGRESS, LINE_CI},
