@@ -28,14 +28,37 @@ uint64_t clock_wall_us(void)
 	return now_us(CLOCK_REALTIME);
 }
 
+struct date {
+	unsigned int year; /* six digits hold every 64-bit time in microseconds */
+	unsigned int month, day; /* from 1 */
+};
+
+/*
+ * Not gmtime(3): it opens the time zone's file at its first call, which no process behind a
+ * system call filter may. Years begin in March here, so that the leap day is the last of its year.
+ */
+static struct date date_of(uint64_t days_since_1970)
+{
+	uint64_t days = days_since_1970 + 719468; /* since 0000-03-01 */
+	uint64_t era = days / 146097;		  /* of 400 years */
+	unsigned int day = (unsigned int)(days % 146097);
+	unsigned int year = (day - day / 1460 + day / 36524 - day / 146096) / 365;
+	unsigned int in_year = day - (365 * year + year / 4 - year / 100);
+	unsigned int march_month = (5 * in_year + 2) / 153;
+	struct date d = {.year = (unsigned int)(era * 400 + year), .day = in_year - (153 * march_month + 2) / 5 + 1};
+
+	d.month = march_month < 10 ? march_month + 3 : march_month - 9;
+	d.year += d.month <= 2;
+	return d;
+}
+
 const char *clock_format(uint64_t wall_us, char text[static CLOCK_TEXT_MAX])
 {
-	time_t s = (time_t)(wall_us / 1000000u);
-	struct tm tm;
-	size_t n;
+	uint64_t s = wall_us / 1000000u;
+	struct date d = date_of(s / 86400);
 
-	gmtime_r(&s, &tm);
-	n = strftime(text, CLOCK_TEXT_MAX, "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(text + n, CLOCK_TEXT_MAX - n, ".%03uZ", (unsigned int)(wall_us / 1000u % 1000u));
+	snprintf(text, CLOCK_TEXT_MAX, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ", d.year % 1000000, d.month % 100, d.day % 100,
+		(unsigned int)(s / 3600 % 24), (unsigned int)(s / 60 % 60), (unsigned int)(s % 60),
+		(unsigned int)(wall_us / 1000u % 1000u));
 	return text;
 }

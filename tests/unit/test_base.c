@@ -2,6 +2,8 @@
 /* Cursors, addresses, escaping, JSON, time text. */
 #include "check.h"
 
+#include <time.h>
+
 #include "postern/addr.h"
 #include "postern/bytes.h"
 #include "postern/clock.h"
@@ -137,6 +139,19 @@ static void test_misc(void)
 	struct hash_key key = {0x0706050403020100u, 0x0f0e0d0c0b0a0908u};
 
 	CHECK_STR(clock_format(1771574677123456u, text), "2026-02-20T08:04:37.123Z");
+	CHECK_STR(clock_format(0, text), "1970-01-01T00:00:00.000Z");
+	CHECK_STR(clock_format(253402300799999999u, text), "9999-12-31T23:59:59.999Z");
+	/* every day of 600 years, as libc has it */
+	for (uint64_t day = 0; day < 365 * 600; day++) {
+		time_t t = (time_t)(day * 86400 + day % 86400);
+		struct tm tm;
+		char want[CLOCK_TEXT_MAX];
+
+		gmtime_r(&t, &tm);
+		strftime(want, sizeof(want), "%Y-%m-%dT%H:%M:%S.000Z", &tm);
+		if (strcmp(clock_format((uint64_t)t * 1000000u, text), want) != 0)
+			CHECK_STR(text, want);
+	}
 	CHECK(hash_bytes(&key, "abc", 3) != hash_bytes(&key, "abd", 3));
 	CHECK(hash_bytes(&key, "abcdefgh", 8) != hash_bytes(&key, "abcdefgh\0", 9));
 }
