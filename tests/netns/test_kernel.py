@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The gate's kernel adapters on this kernel: runs kernel_test in a namespace of a cell."""
 import os
+import shutil
 import sys
 
 import labcell
@@ -9,6 +10,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 def inside():
+    if not shutil.which("conntrack"):
+        raise labcell.Skip("missing program: conntrack (contrib/test installs it)")
     labcell.furnish()
     ns = labcell.Ns("kernel")
     try:

@@ -23,7 +23,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 MARK = "POSTERN-VM-EXIT "
 TREE = ("tests", "rules", "policies", "contrib/lib", "contrib/quickstart", "contrib/systemd")
 PROGRAMS = """bash cat chmod cp curl cut dash date dd dig env false grep head id ip kill ln ls mkdir mount mv nft nsenter openssl ping ps
-    python3 rm rmdir sed seq setpriv sh sleep sort ss stat tail tee timeout touch tr true umount uname unshare wc wget
+    conntrack python3 rm rmdir sed seq setpriv sh sleep sort ss stat tail tee timeout touch tr true umount uname unshare wc wget
     ntpdig""".split()
 SERVERS = ("nsd", "nginx", "chronyd")
 PYTHON_SKIP = {"test", "tests", "idlelib", "lib2to3", "tkinter", "turtledemo", "ensurepip", "__pycache__", "distutils",

@@ -50,6 +50,7 @@ int snapshot_open(struct snapshot *s, uint16_t message, uint16_t flags, struct n
 		more = cap <= SNAPSHOT_SIZE_MAX ? realloc(s->data, cap) : NULL;
 		if (!more)
 			return -ENOMEM;
+		memset(more + s->len, 0, cap - s->len); /* padding is compared, too */
 		s->data = more;
 		s->cap = cap;
 	}
@@ -193,6 +194,8 @@ static int take_once(struct nft *n, struct snapshot *s)
 {
 	int rc = 0;
 
+	if (s->data)
+		memset(s->data, 0, s->cap);
 	s->len = 0;
 	s->n_sets = 0;
 	for (size_t i = 0; i < ARRAY_LEN(kinds) && rc == 0; i++)

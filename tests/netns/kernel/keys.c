@@ -224,7 +224,7 @@ static void settings(struct bench *b)
 /* Every set that we name is in the ruleset, and every set of the ruleset is ours, a list of the file, or a meter. */
 static void names(void)
 {
-	char *listing = strdup(shell_output("nft -t list table inet postern | awk '/^\tset|^\tmap/ { print $2 }'"));
+	char *listing = strdup(shell_output("nft -t list table inet postern | sed -nE 's/^\t(set|map) ([a-z0-9_]+) .*/\\2/p'"));
 	unsigned int known = 0, others = 0;
 	const char *name;
 	char *save = NULL;
