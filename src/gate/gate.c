@@ -42,6 +42,24 @@ struct pins_view gate_view(const struct gate *g)
 	return (struct pins_view){g->policy.image, g->policy.generation, g->sandboxes};
 }
 
+/* Names the processes that ended, and how: the first thing that support asks. nft(8), run at start, is none of them. */
+static void reap(struct gate *g)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		for (unsigned int r = 0; r < ROLE_COUNT; r++) {
+			if (g->children.all[r].pid != pid)
+				continue;
+			log_err("%s ended: %s %d%s", role_executable((enum role)r),
+				WIFSIGNALED(status) ? "signal" : "exit code",
+				WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status),
+				WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS ? " (a system call outside its filter)" : "");
+			gate_fail(g, "a process is lost", -ECHILD);
+		}
+}
+
 /* ---- pins ---- */
 
 struct pin_batch {
@@ -153,8 +171,8 @@ static void child_readable(struct gate *g, enum role from)
 	}
 	flush_pins(g, &batch);
 	if (rc < 0 && !g->stop) {
-		log_err("%s: %s", role_text(from), rc == -EPIPE ? "the process ended" : strerror(-rc));
-		gate_fail(g, "a process is lost", rc);
+		reap(g);
+		gate_fail(g, role_text(from), rc);
 	}
 }
 
@@ -219,7 +237,7 @@ static void signal_readable(struct gate *g, int fd)
 		if (si.ssi_signo == SIGHUP) {
 			hang_up(g);
 		} else if (si.ssi_signo == SIGCHLD) {
-			gate_fail(g, "a process ended", -ECHILD);
+			reap(g);
 		} else {
 			g->stop = true;
 			notify_send(&g->notify, "STOPPING=1");
