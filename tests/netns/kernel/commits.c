@@ -209,6 +209,79 @@ static int list_range(void *context, const struct nft_element *e)
 	return 0;
 }
 
+/* A reload: sets with intervals emptied and filled in the same transaction, partly with what was there. */
+static void refill(struct bench *b, struct nft_change *c, size_t n, const char *const *sets)
+{
+	struct nft_change *all = calloc(n + 4, sizeof(*all));
+	size_t failed;
+
+	for (size_t i = 0; i < 4; i++)
+		all[i] = (struct nft_change){ .op = NFT_FLUSH, .key = { .set = sets[i] } };
+	memcpy(all + 4, c, n * sizeof(*c));
+	CHECK(nft_commit(b->nft, all, n + 4, &failed) == 0);
+	CHECK(strcmp(nft_error(b->nft), "") == 0);
+	free(all);
+}
+
+#define REFILLED 256u
+
+static void reload(struct bench *b)
+{
+	static const char *const sets[] = { "sandbox_prefix4", "dns_prefix4", "allow4_prefix", "proto4_prefix" };
+	struct service ports = { 6, 1, 1023 }, all = { 0, 0, 65535 };
+	struct nft_change *c = calloc(4 * REFILLED, sizeof(*c));
+	struct prefix peer;
+
+	kernel_row("reload");
+	CHECK(prefix_parse("198.51.100.0/24", &peer) == 0);
+	for (unsigned int round = 0; round < 8; round++) {
+		for (unsigned int i = 0; i < REFILLED; i++) {
+			/* every round another half of them has changed */
+			struct sandbox s = { .kind = SANDBOX_SOURCE, .n_selectors = 1 };
+			struct nft_change *k = c + (size_t)4 * i;
+
+			s.selectors[0].source = (struct prefix){ { ADDR_V4, { 10, (uint8_t)i, 0, 0 } },
+				(uint8_t)(16 + (i % 2 ? round : 0)) };
+			memset(k, 0, 4 * sizeof(*k));
+			k[0].comment = round % 2 ? "box one" : "box two";
+			k[1].has_port = true;
+			k[1].port = (uint16_t)(5300 + round);
+			CHECK(key_sandbox(&s, 0, ADDR_V4, &k[0].key) == 0 && key_dns(&s, 0, ADDR_V4, &k[1].key) == 0);
+			CHECK(key_rule(KEY_EGRESS, &s, 0, &peer, &ports, &k[2].key) == 0);
+			CHECK(key_rule(KEY_EGRESS, &s, 0, &peer, &all, &k[3].key) == 0);
+		}
+		refill(b, c, (size_t)4 * REFILLED, sets);
+		for (size_t i = 0; i < 4; i++)
+			CHECK(count_elements(b->nft, sets[i]) == (int)REFILLED);
+	}
+	free(c);
+}
+
+/* Two elements of a set with intervals may not overlap: the caller is told so. */
+static void overlaps(struct bench *b)
+{
+	struct sandbox wide = sandbox_source("192.0.0.0/16"), narrow = sandbox_source("192.0.2.0/24");
+	struct sandbox host = sandbox_host();
+	struct service ntp = { 17, 123, 123 };
+	struct prefix everywhere = { { .family = ADDR_V4 }, 0 }, ten = { { ADDR_V4, { 10 } }, 8 };
+	struct nft_change c[2] = { { .op = NFT_ADD }, { .op = NFT_ADD } };
+	size_t failed;
+	int rc;
+
+	kernel_row("overlaps");
+	CHECK(key_sandbox(&wide, 0, ADDR_V4, &c[0].key) == 0 && key_sandbox(&narrow, 0, ADDR_V4, &c[1].key) == 0);
+	rc = nft_commit(b->nft, c, 2, &failed);
+	printf("overlapping prefixes: %s\n", nft_error(b->nft));
+	CHECK((rc == -EEXIST || rc == -ENOTEMPTY) && count_elements(b->nft, "sandbox_prefix4") == 0);
+	CHECK(key_rule(KEY_EGRESS, &host, 0, &everywhere, &ntp, &c[0].key) == 0);
+	CHECK(key_rule(KEY_EGRESS, &host, 0, &ten, &ntp, &c[1].key) == 0);
+	rc = nft_commit(b->nft, c, 2, &failed);
+	printf("overlapping rules: %s\n", nft_error(b->nft));
+	CHECK((rc == -EEXIST || rc == -ENOTEMPTY) && count_elements(b->nft, "allow4_host") == 0);
+	c[1] = c[0]; /* the very same twice is harmless */
+	CHECK(nft_commit(b->nft, c, 2, &failed) == 0 && count_elements(b->nft, "allow4_host") == 1);
+}
+
 /* Single fields with intervals: neighbours that touch, the last address, and nft's own way to write them. */
 void test_ranges(struct bench *b)
 {
@@ -241,6 +314,9 @@ void test_ranges(struct bench *b)
 	l.n = 0;
 	CHECK(nft_dump_set(b->nft, "sandbox_prefix4", list_range, &l) == 0);
 	CHECK(strcmp(l.text, "10.1.0.0/16 nft; 240.0.0.0/4 ; ") == 0);
+	fresh_table(b);
+	overlaps(b);
+	reload(b);
 }
 
 static void map_of_ports(struct bench *b)
