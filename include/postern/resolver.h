@@ -59,7 +59,9 @@ struct decision_record {
 	struct addr source;   /* first asker */
 };
 
-/* A question for an upstream. */
+/*
+ * A question for an upstream. References of two questions under way differ modulo RESOLVER_TASKS_MAX.
+ */
 struct upstream_ask {
 	uint32_t ref;
 	uint32_t upstream; /* index in the image */
@@ -103,14 +105,17 @@ POSTERN_MUST_CHECK int resolver_set_sandbox(struct resolver *r, const struct san
 void resolver_remove_sandbox(struct resolver *r, uint16_t slot);
 /* To whom a forwarded packet belongs: by input interface, then by the longest source prefix. Or SANDBOX_NONE. */
 uint16_t resolver_owner(struct resolver *r, const char *ifname, const struct addr *source);
-/* A query that belongs to nobody, a refused connection: counted. */
+/* Its name ("" where there is none), and a rule of its policy (NULL: none). */
+const char *resolver_sandbox_name(const struct resolver *r, uint16_t slot);
+const struct image_rule *resolver_rule(const struct resolver *r, uint16_t slot, uint32_t rule);
+/* What only the shell sees, such as a query that belongs to nobody, or a refused connection: counted. */
 void resolver_count(struct resolver *r, unsigned int counter);
 
 /*
- * A query. Returns the length of the answer in @out where it can be given at once, else 0: it
- * comes later through the port, or never (a response, no sandbox).
+ * A query. Returns the length of the answer in @out where it can be given at once; 0: it comes later through the port,
+ * once; negative: never, as it is a response, no message at all, or nobody's.
  */
-size_t resolver_query(struct resolver *r, const struct client *c, const uint8_t *data, size_t len,
+int resolver_query(struct resolver *r, const struct client *c, const uint8_t *data, size_t len,
 	uint8_t out[static RESOLVER_ANSWER_MAX]);
 /* What came for a reference, without the length prefix of TCP. */
 void resolver_upstream_answer(struct resolver *r, uint32_t ref, const uint8_t *data, size_t len);

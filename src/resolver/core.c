@@ -115,17 +115,17 @@ static struct dns_ede outcome_ede(const struct outcome *o)
 }
 
 /* An answer that is told at once. */
-static size_t end_now(struct resolver *r, const struct client *c, const struct outcome *o, uint8_t *out)
+static int end_now(struct resolver *r, const struct client *c, const struct outcome *o, uint8_t *out)
 {
 	size_t limit = dns_query_limit(&r->query, c->stream);
 	struct dns_finish f = {.reply = o->wire, .len = o->len, .ede = outcome_ede(o)};
 
 	f.limit = limit < RESOLVER_ANSWER_MAX ? limit : RESOLVER_ANSWER_MAX;
 	record_outcome(r, &r->key, o, 1, &c->peer);
-	return dns_reply_finish(&f, &r->query, out);
+	return (int)dns_reply_finish(&f, &r->query, out);
 }
 
-static size_t fail_now(struct resolver *r, const struct client *c, enum reason reason, uint8_t *out)
+static int fail_now(struct resolver *r, const struct client *c, enum reason reason, uint8_t *out)
 {
 	struct outcome o;
 
@@ -204,7 +204,7 @@ struct task *task_start(struct resolver *r, const struct cache_key *key, uint32_
 }
 
 /* A query whose answer takes time: it waits with the others who asked the same. */
-static size_t wait_for(struct resolver *r, const struct client *c, struct task *task, uint8_t *out)
+static int wait_for(struct resolver *r, const struct client *c, struct task *task, uint8_t *out)
 {
 	if (task && task->n_waiters < WAITERS_PER_TASK && tasks_wait(r->tasks, task, c, &r->query) == 0)
 		return 0;
@@ -212,11 +212,11 @@ static size_t wait_for(struct resolver *r, const struct client *c, struct task *
 	return fail_now(r, c, REASON_OVERLOAD, out);
 }
 
-static size_t wait_for_answer(struct resolver *r, const struct client *c, uint32_t rule, uint8_t *out)
+static int wait_for_answer(struct resolver *r, const struct client *c, uint32_t rule, uint8_t *out)
 {
 	struct task *task = tasks_find(r->tasks, &r->key);
 	bool fresh = !task;
-	size_t len;
+	int len;
 
 	if (fresh)
 		task = task_start(r, &r->key, rule);
@@ -236,7 +236,7 @@ static bool refused_kind(const struct dns_query *q)
 	return q->qclass != DNS_CLASS_IN || (q->qtype >= DNS_TYPE_TKEY && q->qtype < DNS_TYPE_ANY);
 }
 
-static size_t refuse(struct resolver *r, int rcode, uint8_t *out)
+static int refuse(struct resolver *r, int rcode, uint8_t *out)
 {
 	struct dns_ede ede = {0};
 
@@ -244,10 +244,10 @@ static size_t refuse(struct resolver *r, int rcode, uint8_t *out)
 		ede = (struct dns_ede){.present = true, .code = DNS_EDE_PROHIBITED};
 	else
 		count(r, COUNTER_RESOLVER_malformed);
-	return dns_reply_error(&r->query, rcode, ede, out);
+	return (int)dns_reply_error(&r->query, rcode, ede, out);
 }
 
-size_t resolver_query(struct resolver *r, const struct client *c, const uint8_t *data, size_t len,
+int resolver_query(struct resolver *r, const struct client *c, const uint8_t *data, size_t len,
 	uint8_t out[static RESOLVER_ANSWER_MAX])
 {
 	const struct owner *owner = owners_get(r->owners, c->slot);
@@ -259,7 +259,7 @@ size_t resolver_query(struct resolver *r, const struct client *c, const uint8_t 
 	rcode = owner ? dns_query_parse(data, len, &r->query) : -EBADMSG;
 	if (rcode < 0) {
 		count(r, owner ? COUNTER_RESOLVER_malformed : COUNTER_RESOLVER_dropped);
-		return 0;
+		return rcode;
 	}
 	if (rcode == DNS_NOERROR && refused_kind(&r->query))
 		rcode = DNS_REFUSED;
@@ -269,7 +269,7 @@ size_t resolver_query(struct resolver *r, const struct client *c, const uint8_t 
 	r->key.epoch = owner->epoch;
 	e = cache_find(r->cache, &r->key, r->now_ms);
 	if (e) {
-		size_t n = hit_answer(r, e, c, out);
+		int n = (int)hit_answer(r, e, c, out);
 
 		return n ? n : wait_for(r, c, hit_renew(r, e), out);
 	}
@@ -360,6 +360,16 @@ void resolver_remove_sandbox(struct resolver *r, uint16_t slot)
 uint16_t resolver_owner(struct resolver *r, const char *ifname, const struct addr *source)
 {
 	return owners_find(r->owners, ifname, source);
+}
+
+const char *resolver_sandbox_name(const struct resolver *r, uint16_t slot)
+{
+	return owners_name(r->owners, slot);
+}
+
+const struct image_rule *resolver_rule(const struct resolver *r, uint16_t slot, uint32_t rule)
+{
+	return rule_of(r, slot, rule);
 }
 
 void resolver_count(struct resolver *r, unsigned int counter)

@@ -158,7 +158,7 @@ const struct waiter *tasks_waiter(const struct tasks *t, uint16_t index)
 
 static bool same_asker(const struct waiter *w, const struct client *c, const struct dns_query *q)
 {
-	return w->query.id == q->id && w->client.port == c->port && w->client.socket == c->socket &&
+	return !c->stream && w->query.id == q->id && w->client.port == c->port && w->client.socket == c->socket &&
 		w->client.generation == c->generation && w->client.stream == c->stream &&
 		addr_equal(&w->client.peer, &c->peer);
 }

@@ -76,7 +76,7 @@ uint32_t tasks_ref(const struct tasks *t, const struct task *task);
 struct task *tasks_by_ref(struct tasks *t, uint32_t ref);
 /* The i-th task in use, NULL behind the last. Removing one puts the last in its place. */
 struct task *tasks_active(struct tasks *t, unsigned int i);
-/* -ENOSPC where the table is full. The same client asking the same again is one waiter. */
+/* -ENOSPC where the table is full. A datagram sent again is one waiter. */
 POSTERN_MUST_CHECK int tasks_wait(struct tasks *t, struct task *task, const struct client *c, const struct dns_query *q);
 /* Waiters of a task: first, then by next; NULL behind the last. */
 const struct waiter *tasks_waiter(const struct tasks *t, uint16_t index);

@@ -127,10 +127,12 @@ static unsigned long word_value(const char *words, const char *key, unsigned lon
 static void query_bytes(struct scenario *s, const struct client *c, const uint8_t *data, size_t len)
 {
 	uint8_t out[RESOLVER_ANSWER_MAX];
-	size_t n = resolver_query(s->r, c, data, len, out);
+	int n = resolver_query(s->r, c, data, len, out);
 
-	if (n)
-		show_answer(s, c, out, n);
+	if (n > 0)
+		show_answer(s, c, out, (size_t)n);
+	else if (n < 0)
+		scenario_action(s, "dropped");
 }
 
 static void do_query(struct scenario *s, char *args)

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * UDP with sandboxes: batches in, batches out.
+ *
+ * An answer leaves from the address at which the question arrived and through the interface it came from, or it
+ * would miss the redirection's conntrack entry (and with equal addresses behind two interfaces, the asker). IP_PKTINFO and
+ * IPV6_PKTINFO have the same form in both directions, so a batch is answered with the very control
+ * messages it came with. What the socket does not take is dropped, as any datagram may be.
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "shell.h"
+
+#define BATCH 32
+#define BATCHES_MAX 8	       /* of one socket before the next gets its turn */
+#define QUERY_MAX 2048	       /* longer ones are cut, and so malformed */
+#define CONTROL_MAX 64
+
+union control {
+	uint8_t bytes[CONTROL_MAX];
+	size_t align; /* as struct cmsghdr */
+};
+
+static struct {
+	struct mmsghdr in[BATCH], out[BATCH];
+	struct iovec in_iov[BATCH], out_iov[BATCH];
+	struct sockaddr_storage names[BATCH];
+	union control controls[BATCH];
+	uint8_t queries[BATCH][QUERY_MAX];
+	uint8_t answers[BATCH][RESOLVER_ANSWER_MAX];
+} batch;
+
+static void prepare(void)
+{
+	for (unsigned int i = 0; i < BATCH; i++) {
+		batch.in_iov[i] = (struct iovec){batch.queries[i], QUERY_MAX};
+		batch.in[i].msg_hdr = (struct msghdr){.msg_name = &batch.names[i], .msg_namelen = sizeof(batch.names[i]),
+			.msg_iov = &batch.in_iov[i], .msg_iovlen = 1, .msg_control = &batch.controls[i],
+			.msg_controllen = sizeof(batch.controls[i])};
+	}
+}
+
+/* Interface and local address of a packet; zeros where the socket does not tell. */
+static void read_info(struct msghdr *msg, struct client *c)
+{
+	for (struct cmsghdr *cm = CMSG_FIRSTHDR(msg); cm; cm = CMSG_NXTHDR(msg, cm)) {
+		if (cm->cmsg_level == IPPROTO_IP && cm->cmsg_type == IP_PKTINFO) {
+			struct in_pktinfo info;
+
+			memcpy(&info, CMSG_DATA(cm), sizeof(info));
+			c->ifindex = (uint32_t)info.ipi_ifindex;
+			c->local.family = ADDR_V4;
+			memcpy(c->local.bytes, &info.ipi_spec_dst, 4);
+		} else if (cm->cmsg_level == IPPROTO_IPV6 && cm->cmsg_type == IPV6_PKTINFO) {
+			struct in6_pktinfo info;
+
+			memcpy(&info, CMSG_DATA(cm), sizeof(info));
+			c->ifindex = info.ipi6_ifindex;
+			c->local.family = ADDR_V6;
+			memcpy(c->local.bytes, &info.ipi6_addr, 16);
+		}
+	}
+}
+
+/* The i-th query; puts its answer behind the others where there is one at once. */
+static unsigned int one(struct shell *s, uint32_t stub, unsigned int i, unsigned int n_out)
+{
+	const struct stub *st = &s->stubs[stub];
+	struct msghdr *msg = &batch.in[i].msg_hdr;
+	struct client c = {.socket = stub, .generation = st->generation};
+	int len;
+
+	c.peer = addr_from_sockaddr(&batch.names[i], &c.port);
+	read_info(msg, &c);
+	c.slot = stub_owner(s, st, c.ifindex, &c.peer);
+	if (c.slot == SANDBOX_NONE || (msg->msg_flags & MSG_TRUNC)) {
+		resolver_count(s->core, c.slot == SANDBOX_NONE ? COUNTER_RESOLVER_dropped : COUNTER_RESOLVER_malformed);
+		return n_out;
+	}
+	len = resolver_query(s->core, &c, batch.queries[i], batch.in[i].msg_len, batch.answers[n_out]);
+	if (len <= 0)
+		return n_out;
+	batch.out_iov[n_out] = (struct iovec){batch.answers[n_out], (size_t)len};
+	batch.out[n_out].msg_hdr = *msg;
+	batch.out[n_out].msg_hdr.msg_iov = &batch.out_iov[n_out];
+	batch.out[n_out].msg_hdr.msg_flags = 0;
+	return n_out + 1;
+}
+
+static void send_batch(struct shell *s, int fd, unsigned int n)
+{
+	unsigned int sent = 0;
+
+	while (sent < n) {
+		int rc = sendmmsg(fd, batch.out + sent, n - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (rc < 0) { /* the first of them cannot be sent: no route back, or no room */
+			resolver_count(s->core, COUNTER_RESOLVER_dropped);
+			rc = 1;
+		}
+		sent += (unsigned int)rc;
+	}
+}
+
+void datagrams_receive(struct shell *s, uint32_t stub)
+{
+	int fd = s->stubs[stub].udp_fd, n = BATCH;
+
+	if (!s->stubs[stub].open || fd < 0)
+		return; /* an event from before it was closed */
+	for (unsigned int round = 0; round < BATCHES_MAX && n == BATCH; round++) {
+		unsigned int n_out = 0;
+
+		prepare();
+		n = recvmmsg(fd, batch.in, BATCH, MSG_DONTWAIT, NULL);
+		for (int i = 0; i < n; i++)
+			n_out = one(s, stub, (unsigned int)i, n_out);
+		send_batch(s, fd, n_out);
+	}
+}
+
+static void write_info(struct msghdr *msg, const struct client *c)
+{
+	struct cmsghdr *cm = (struct cmsghdr *)msg->msg_control;
+
+	if (c->local.family == ADDR_V4) {
+		struct in_pktinfo info = {.ipi_ifindex = (int)c->ifindex};
+
+		memcpy(&info.ipi_spec_dst, c->local.bytes, 4);
+		cm->cmsg_level = IPPROTO_IP;
+		cm->cmsg_type = IP_PKTINFO;
+		cm->cmsg_len = CMSG_LEN(sizeof(info));
+		memcpy(CMSG_DATA(cm), &info, sizeof(info));
+	} else {
+		struct in6_pktinfo info = {.ipi6_ifindex = c->ifindex};
+
+		memcpy(&info.ipi6_addr, c->local.bytes, 16);
+		cm->cmsg_level = IPPROTO_IPV6;
+		cm->cmsg_type = IPV6_PKTINFO;
+		cm->cmsg_len = CMSG_LEN(sizeof(info));
+		memcpy(CMSG_DATA(cm), &info, sizeof(info));
+	}
+	msg->msg_controllen = CMSG_ALIGN(cm->cmsg_len);
+}
+
+/* A link-local asker is reached only through its interface. */
+static void set_scope(struct sockaddr_storage *sa, uint32_t ifindex)
+{
+	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)sa;
+
+	if (sa->ss_family == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(&in6->sin6_addr))
+		in6->sin6_scope_id = ifindex;
+}
+
+void datagram_answer(struct shell *s, const struct client *c, const uint8_t *data, size_t len)
+{
+	const struct stub *stub = &s->stubs[c->socket];
+	struct iovec iov = {(void *)(uintptr_t)data, len};
+	struct sockaddr_storage sa;
+	union control control = {0};
+	struct msghdr msg = {.msg_name = &sa, .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control};
+
+	if (!stub->open || stub->generation != c->generation || stub->udp_fd < 0)
+		return; /* the sandbox went away */
+	msg.msg_namelen = addr_to_sockaddr(&c->peer, c->port, &sa);
+	set_scope(&sa, c->ifindex);
+	if (c->local.family != ADDR_NONE)
+		write_info(&msg, c);
+	else
+		msg.msg_control = NULL;
+	if (sendmsg(stub->udp_fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+		resolver_count(s->core, COUNTER_RESOLVER_dropped);
+}

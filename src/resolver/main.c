@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * postern-resolver: answers the DNS of the sandboxes.
+ *
+ * Started by posternd as the user postern-resolver, without capabilities, the channel to the gate on fd 3. It parses
+ * hostile bytes on both sides, may open IP sockets, and nothing else. All decisions are the core's (core.c); here are
+ * sockets, time and the channels. It ends with the channel, or where the gate breaks the protocol.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "postern/clock.h"
+#include "postern/log.h"
+#include "postern/role.h"
+
+#include "shell.h"
+
+#define EVENTS_MAX 64
+#define STREAM_TICK_MS 1000
+
+static struct shell the_shell;
+
+static void port_answer(void *ctx, const struct client *c, const uint8_t *data, size_t len)
+{
+	if (c->stream)
+		stream_answer(ctx, c, data, len);
+	else
+		datagram_answer(ctx, c, data, len);
+}
+
+static int port_ask(void *ctx, const struct upstream_ask *ask)
+{
+	return ask_open(ctx, ask);
+}
+
+static void port_forget(void *ctx, uint32_t ref)
+{
+	ask_close(ctx, ref);
+}
+
+static int port_pin(void *ctx, struct msg_pin_request *m)
+{
+	return gate_send_pin(ctx, m);
+}
+
+static void port_record(void *ctx, const struct decision_record *d)
+{
+	gate_record(ctx, d);
+}
+
+/* From the kernel, by the page: an id and the case of a name cost no system call each. */
+static uint32_t port_random(void *ctx)
+{
+	static uint32_t pool[64];
+	static size_t used = ARRAY_LEN(pool);
+	uint32_t value;
+
+	(void)ctx;
+	if (used == ARRAY_LEN(pool)) {
+		ASSERT(getrandom(pool, sizeof(pool), 0) == sizeof(pool)); /* 256 bytes are never short: getrandom(2) */
+		used = 0;
+	}
+	value = pool[used];
+	pool[used++] = 0; /* what was used is not in memory any more */
+	return value;
+}
+
+static const struct resolver_ports ports = {
+	.answer = port_answer, .ask = port_ask, .forget = port_forget, .pin = port_pin, .record = port_record,
+	.random = port_random,
+};
+
+static int dispatch(struct shell *s, const struct loop_event *e)
+{
+	switch ((enum source)e->ref.kind) {
+	case SOURCE_GATE:
+		return gate_receive(s);
+	case SOURCE_DATAGRAM:
+		datagrams_receive(s, e->ref.index);
+		return 0;
+	case SOURCE_LISTENER:
+		streams_accept(s, e->ref.index);
+		return 0;
+	case SOURCE_STREAM:
+		stream_event(s, e->ref, e->events);
+		return 0;
+	case SOURCE_ASK:
+		ask_event(s, e->ref, e->events);
+		return 0;
+	}
+	return -EPROTO;
+}
+
+static int timeout_ms(const struct shell *s)
+{
+	uint64_t due_ms = resolver_deadline(s->core), now_ms = clock_now_ms();
+	uint64_t wait_ms = due_ms > now_ms ? due_ms - now_ms : 0;
+
+	if (streams_any(s) && wait_ms > STREAM_TICK_MS)
+		return STREAM_TICK_MS;
+	return wait_ms > INT32_MAX ? -1 : (int)wait_ms;
+}
+
+static int run(struct shell *s)
+{
+	struct loop_event events[EVENTS_MAX];
+	uint64_t ticked_ms = 0;
+	int rc = 0;
+
+	while (rc == 0) {
+		int n = loop_wait(&s->loop, events, EVENTS_MAX, timeout_ms(s));
+
+		if (n < 0)
+			return n;
+		s->now_ms = clock_now_ms();
+		resolver_advance(s->core, s->now_ms);
+		for (int i = 0; i < n && rc == 0; i++)
+			rc = dispatch(s, &events[i]);
+		if (s->now_ms - ticked_ms >= STREAM_TICK_MS) {
+			streams_tick(s);
+			ticked_ms = s->now_ms;
+		}
+	}
+	return rc;
+}
+
+static int start(struct shell *s)
+{
+	static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
+	struct msg_plain ready = {0};
+	int rc;
+
+	for (size_t i = 0; i < ARRAY_LEN(ignored); i++)
+		signal(ignored[i], SIG_IGN); /* the end is the end of the channel */
+	channel_init(&s->gate, CHANNEL_FD, ROLE_RESOLVER, ROLE_GATE);
+	channel_init(&s->audit.channel, -1, ROLE_RESOLVER, ROLE_AUDIT);
+	s->core = resolver_new(&ports, s);
+	s->streams = streams_new();
+	s->asks = asks_new();
+	s->ioctl_fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (!s->core || !s->streams || !s->asks || s->ioctl_fd < 0)
+		return -ENOMEM;
+	rc = loop_init(&s->loop);
+	if (rc == 0)
+		rc = role_filter(ROLE_RESOLVER);
+	if (rc == 0)
+		rc = loop_add(&s->loop, CHANNEL_FD, EPOLLIN, (struct loop_ref){.kind = SOURCE_GATE});
+	return rc < 0 ? rc : channel_send(&s->gate, MSG_READY, &ready, NULL, 0);
+}
+
+int main(void)
+{
+	int rc;
+
+	log_init("postern-resolver", LOG_LEVEL_INFO);
+	rc = start(&the_shell);
+	if (rc == 0) {
+		rc = run(&the_shell);
+		resolver_flush(the_shell.core);
+	}
+	if (rc < 0 && rc != -EPIPE)
+		log_err("ends error=\"%s\"", strerror(-rc));
+	return rc == -EPIPE ? 0 : 1;
+}

@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * TCP with sandboxes (RFC 7766): questions may be pipelined, split anywhere, and are answered as answers come.
+ *
+ * What a client can hold is bounded: connections in all and for each sandbox, the length of a question, questions under
+ * way (then it is not read any more), time without a whole message, and unsent answers. A connection that goes
+ * over a bound is closed. Bytes that are no query close it too: there is no way to find the next message.
+ * While an answer waits to be sent nothing is read, so that a client who does not read cannot make us work.
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "shell.h"
+
+#define ACCEPT_MAX 32 /* at once */
+#define PREFIX 2
+#define NO_BUFFER UINT8_MAX
+
+struct stream {
+	int fd; /* -1: free */
+	uint16_t slot, generation;
+	uint16_t in_len;
+	uint16_t n_flight;
+	uint8_t buffer; /* of answers not yet sent, or NO_BUFFER */
+	bool eof;	/* no more questions; it still waits for answers */
+	uint32_t watched; /* events asked for */
+	uint64_t until_ms;
+	struct addr peer, local;
+	uint16_t port;
+	uint32_t ifindex, stub;
+	uint8_t in[PREFIX + STREAM_QUERY_MAX];
+};
+
+struct buffer {
+	bool used;
+	uint32_t len, sent;
+	uint8_t bytes[2 * (PREFIX + DNS_MESSAGE_MAX)];
+};
+
+struct streams {
+	uint32_t n;
+	uint16_t per_slot[SANDBOX_MAX];
+	struct stream all[STREAMS_MAX];
+	struct buffer buffers[STREAM_BUFFERS_MAX];
+};
+
+static_assert(STREAM_BUFFERS_MAX <= NO_BUFFER, "a buffer's number fits");
+
+struct streams *streams_new(void)
+{
+	struct streams *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return NULL;
+	for (unsigned int i = 0; i < STREAMS_MAX; i++)
+		t->all[i].fd = -1;
+	return t;
+}
+
+bool streams_any(const struct shell *s)
+{
+	return s->streams->n > 0;
+}
+
+static void close_stream(struct shell *s, struct stream *st)
+{
+	struct streams *t = s->streams;
+
+	if (st->buffer != NO_BUFFER)
+		t->buffers[st->buffer].used = false;
+	close(st->fd);
+	st->fd = -1;
+	st->generation++;
+	t->per_slot[st->slot]--;
+	t->n--;
+}
+
+static bool reading(const struct stream *st)
+{
+	return !st->eof && st->n_flight < STREAM_FLIGHT_MAX;
+}
+
+/* Asks for the events that can be used now. */
+static void watch(struct shell *s, struct stream *st)
+{
+	uint32_t want = st->buffer != NO_BUFFER ? EPOLLOUT : reading(st) ? EPOLLIN : 0;
+	struct loop_ref ref = {.kind = SOURCE_STREAM, .generation = st->generation,
+		.index = (uint32_t)(st - s->streams->all)};
+
+	if (st->eof && st->n_flight == 0 && st->buffer == NO_BUFFER) {
+		close_stream(s, st);
+		return;
+	}
+	if (want == st->watched)
+		return;
+	st->watched = want;
+	if (loop_change(&s->loop, st->fd, want, ref) < 0)
+		close_stream(s, st);
+}
+
+static struct stream *free_stream(struct streams *t)
+{
+	for (unsigned int i = 0; i < STREAMS_MAX; i++)
+		if (t->all[i].fd < 0)
+			return &t->all[i];
+	return NULL;
+}
+
+/* The interface by which the connection came: the option gives what IP_PKTINFO would have given for its first packet. */
+static uint32_t input_interface(int fd, uint8_t family)
+{
+	union {
+		uint8_t bytes[256];
+		size_t align; /* as struct cmsghdr */
+	} control;
+	struct msghdr msg = {.msg_control = &control};
+	socklen_t len = sizeof(control);
+	int rc = family == ADDR_V4 ? getsockopt(fd, IPPROTO_IP, IP_PKTOPTIONS, &control, &len) :
+		getsockopt(fd, IPPROTO_IPV6, IPV6_2292PKTOPTIONS, &control, &len);
+
+	if (rc < 0)
+		return 0;
+	msg.msg_controllen = len;
+	for (struct cmsghdr *cm = CMSG_FIRSTHDR(&msg); cm; cm = CMSG_NXTHDR(&msg, cm)) {
+		struct in_pktinfo v4;
+		struct in6_pktinfo v6;
+
+		if (cm->cmsg_level == IPPROTO_IP && cm->cmsg_type == IP_PKTINFO) {
+			memcpy(&v4, CMSG_DATA(cm), sizeof(v4));
+			return (uint32_t)v4.ipi_ifindex;
+		}
+		if (cm->cmsg_level == IPPROTO_IPV6 && cm->cmsg_type == IPV6_PKTINFO) {
+			memcpy(&v6, CMSG_DATA(cm), sizeof(v6));
+			return v6.ipi6_ifindex;
+		}
+	}
+	return 0;
+}
+
+/* A connection on the stub: whose it is, and whether it may stay. */
+static bool admit(struct shell *s, uint32_t stub, int fd, const struct sockaddr_storage *sa)
+{
+	struct streams *t = s->streams;
+	const struct stub *sb = &s->stubs[stub];
+	uint32_t ifindex = sb->shared ? input_interface(fd, sb->family) : 0;
+	uint16_t port, slot;
+	struct addr peer = addr_from_sockaddr(sa, &port);
+	struct stream *st;
+	struct loop_ref ref = {.kind = SOURCE_STREAM};
+
+	slot = stub_owner(s, sb, ifindex, &peer);
+	if (slot == SANDBOX_NONE || t->per_slot[slot] >= STREAMS_PER_SANDBOX)
+		return false;
+	st = free_stream(t);
+	if (!st)
+		return false;
+	st->slot = slot;
+	st->in_len = st->n_flight = 0;
+	st->eof = false;
+	st->buffer = NO_BUFFER;
+	st->watched = EPOLLIN;
+	st->until_ms = s->now_ms + STREAM_IDLE_MS;
+	st->peer = peer;
+	st->port = port;
+	st->ifindex = ifindex;
+	st->stub = stub;
+	ref.generation = st->generation;
+	ref.index = (uint32_t)(st - t->all);
+	if (loop_add(&s->loop, fd, EPOLLIN, ref) < 0)
+		return false;
+	st->fd = fd;
+	t->per_slot[slot]++;
+	t->n++;
+	return true;
+}
+
+void streams_accept(struct shell *s, uint32_t stub)
+{
+	int listener = s->stubs[stub].tcp_fd;
+
+	if (!s->stubs[stub].open || listener < 0)
+		return;
+	for (unsigned int i = 0; i < ACCEPT_MAX; i++) {
+		struct sockaddr_storage sa;
+		socklen_t len = sizeof(sa);
+		int fd = accept4(listener, (struct sockaddr *)&sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+		if (fd < 0)
+			return; /* none, or gone again, or no descriptors: the next event tells */
+		if (admit(s, stub, fd, &sa))
+			continue;
+		resolver_count(s->core, COUNTER_RESOLVER_connections_refused);
+		close(fd);
+	}
+}
+
+static struct buffer *buffer_of(struct streams *t, struct stream *st)
+{
+	if (st->buffer != NO_BUFFER)
+		return &t->buffers[st->buffer];
+	for (uint8_t i = 0; i < STREAM_BUFFERS_MAX; i++) {
+		if (t->buffers[i].used)
+			continue;
+		st->buffer = i;
+		t->buffers[i].used = true;
+		t->buffers[i].len = t->buffers[i].sent = 0;
+		return &t->buffers[i];
+	}
+	return NULL;
+}
+
+/* Keeps what the kernel did not take. False: there is no room. */
+static bool keep(struct streams *t, struct stream *st, const struct iovec *iov, size_t sent)
+{
+	struct buffer *b = buffer_of(t, st);
+
+	for (unsigned int i = 0; i < 2; i++) {
+		size_t skip = sent < iov[i].iov_len ? sent : iov[i].iov_len;
+
+		sent -= skip;
+		if (!b || iov[i].iov_len - skip > sizeof(b->bytes) - b->len)
+			return false;
+		memcpy(b->bytes + b->len, (const uint8_t *)iov[i].iov_base + skip, iov[i].iov_len - skip);
+		b->len += (uint32_t)(iov[i].iov_len - skip);
+	}
+	return true;
+}
+
+/* Sends a message, or closes the connection. */
+static void send_answer(struct shell *s, struct stream *st, const uint8_t *data, size_t len)
+{
+	uint8_t prefix[PREFIX] = {(uint8_t)(len >> 8), (uint8_t)len};
+	struct iovec iov[2] = {{prefix, PREFIX}, {(void *)(uintptr_t)data, len}};
+	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = 2};
+	ssize_t sent = 0;
+
+	if (st->buffer == NO_BUFFER)
+		sent = sendmsg(st->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (sent < 0 && errno == EAGAIN)
+		sent = 0;
+	st->until_ms = s->now_ms + STREAM_IDLE_MS;
+	if (sent < 0 || ((size_t)sent < PREFIX + len && !keep(s->streams, st, iov, (size_t)sent)))
+		close_stream(s, st);
+}
+
+/* A whole message at the front of st->in. False: the connection is closed. */
+static bool take_query(struct shell *s, struct stream *st, size_t len)
+{
+	struct client c = {.slot = st->slot, .stream = true, .port = st->port, .socket = (uint32_t)(st - s->streams->all),
+		.generation = st->generation, .ifindex = st->ifindex, .peer = st->peer};
+	uint8_t out[RESOLVER_ANSWER_MAX];
+	int rc;
+
+	st->until_ms = s->now_ms + STREAM_IDLE_MS;
+	st->n_flight++; /* it may be answered during the call */
+	rc = resolver_query(s->core, &c, st->in + PREFIX, len, out);
+	st->n_flight = (uint16_t)(st->n_flight - (rc != 0));
+	if (rc > 0)
+		send_answer(s, st, out, (size_t)rc);
+	else if (rc < 0)
+		close_stream(s, st);
+	if (st->fd < 0)
+		return false;
+	st->in_len = (uint16_t)(st->in_len - PREFIX - len);
+	memmove(st->in, st->in + PREFIX + len, st->in_len);
+	return true;
+}
+
+/* Every whole message that has come, as far as there is room for answers. False: closed. */
+static bool take_queries(struct shell *s, struct stream *st)
+{
+	while (st->in_len >= PREFIX && st->buffer == NO_BUFFER && st->n_flight < STREAM_FLIGHT_MAX) {
+		size_t len = (size_t)st->in[0] << 8 | st->in[1];
+
+		if (len < DNS_HEADER_SIZE || len > STREAM_QUERY_MAX) {
+			resolver_count(s->core, COUNTER_RESOLVER_malformed);
+			close_stream(s, st);
+			return false;
+		}
+		if (st->in_len < PREFIX + len)
+			break;
+		if (!take_query(s, st, len))
+			return false;
+	}
+	return true;
+}
+
+/* False: closed. */
+static bool receive(struct shell *s, struct stream *st)
+{
+	ssize_t n = recv(st->fd, st->in + st->in_len, sizeof(st->in) - st->in_len, MSG_DONTWAIT);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return true;
+	if (n < 0) {
+		close_stream(s, st);
+		return false;
+	}
+	st->eof = n == 0;
+	st->in_len = (uint16_t)(st->in_len + n);
+	return true;
+}
+
+/* False: closed. */
+static bool send_rest(struct shell *s, struct stream *st)
+{
+	struct buffer *b = &s->streams->buffers[st->buffer];
+	ssize_t n = send(st->fd, b->bytes + b->sent, b->len - b->sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+	if (n < 0 && errno != EAGAIN) {
+		close_stream(s, st);
+		return false;
+	}
+	if (n > 0)
+		b->sent += (uint32_t)n;
+	if (b->sent == b->len) {
+		b->used = false;
+		st->buffer = NO_BUFFER;
+		st->until_ms = s->now_ms + STREAM_IDLE_MS;
+	}
+	return true;
+}
+
+void stream_event(struct shell *s, struct loop_ref ref, uint32_t events)
+{
+	struct stream *st = &s->streams->all[ref.index];
+
+	if (st->fd < 0 || st->generation != ref.generation)
+		return;
+	if (events & EPOLLERR) {
+		close_stream(s, st);
+		return;
+	}
+	if (st->buffer != NO_BUFFER) {
+		if (!send_rest(s, st))
+			return;
+	} else if (!reading(st)) {
+		if (events & EPOLLHUP) { /* both ways closed: nobody reads the answers */
+			close_stream(s, st);
+			return;
+		}
+	} else if (st->in_len < sizeof(st->in) && !receive(s, st)) {
+		return;
+	}
+	if (take_queries(s, st))
+		watch(s, st);
+}
+
+/* What is already read goes on at the next event: the core is in the middle of something now. */
+void stream_answer(struct shell *s, const struct client *c, const uint8_t *data, size_t len)
+{
+	struct stream *st = &s->streams->all[c->socket];
+	struct loop_ref ref = {.kind = SOURCE_STREAM, .generation = st->generation, .index = c->socket};
+
+	if (st->fd < 0 || st->generation != c->generation)
+		return;
+	st->n_flight--;
+	send_answer(s, st, data, len);
+	if (st->fd < 0)
+		return;
+	if (st->in_len >= PREFIX && st->buffer == NO_BUFFER) { /* ready to send at once: so the event comes */
+		st->watched = EPOLLIN | EPOLLOUT;
+		if (loop_change(&s->loop, st->fd, st->watched, ref) < 0)
+			close_stream(s, st);
+		return;
+	}
+	watch(s, st);
+}
+
+void streams_tick(struct shell *s)
+{
+	for (unsigned int i = 0; i < STREAMS_MAX && s->streams->n; i++)
+		if (s->streams->all[i].fd >= 0 && s->streams->all[i].until_ms <= s->now_ms)
+			close_stream(s, &s->streams->all[i]);
+}
+
+void streams_close_slot(struct shell *s, uint16_t slot)
+{
+	for (unsigned int i = 0; i < STREAMS_MAX && s->streams->n; i++)
+		if (s->streams->all[i].fd >= 0 && s->streams->all[i].slot == slot)
+			close_stream(s, &s->streams->all[i]);
+}
