@@ -270,11 +270,13 @@ def supervise(argv):
             spaces.update(namespaces_of(pid))
         return len(spaces) >= 4 or proc.poll() is not None
 
+    stopped_by = []
+
     def stop(signo, _frame):
-        proc.kill()
-        proc.wait()
-        remove_cgroups(cgroup_name())
-        sys.exit(128 + signo)
+        # Only this: the main line below may be inside wait(), whose lock is not ours to take.
+        stopped_by.append(signo)
+        if proc.returncode is None:
+            os.kill(proc.pid, signal.SIGKILL)
 
     for signo in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(signo, stop)
@@ -284,7 +286,7 @@ def supervise(argv):
     if left:
         print("left behind:", *left, sep="\n  ", file=sys.stderr)
         return 1
-    return code
+    return 128 + stopped_by[0] if stopped_by else code
 
 
 # ---- inside ----------------------------------------------------------------------------------------------------------
