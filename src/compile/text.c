@@ -190,7 +190,7 @@ static bool is_number(const char *p, size_t len)
 	return len > 0;
 }
 
-/* A decimal integer that libconfig would misread; anything else is left to it. */
+/* A decimal integer, which libconfig may misread; anything else is left to it. */
 static void put_word(struct scanner *s, const struct input *in, const char *word, size_t len)
 {
 	bool sign = len > 1 && (word[0] == '-' || word[0] == '+');
@@ -210,9 +210,8 @@ static void put_word(struct scanner *s, const struct input *in, const char *word
 	} else if (n > 1 && digits[0] == '0') {
 		diag_error(s->c->diag, here(in), "the number %.*s begins with 0: write it without", (int)len, word);
 		s->ok = false;
-	} else if (strtoll(digits, NULL, 10) > INT32_MAX) {
-		put(s, "L", 1);
 	}
+	put(s, "L", 1); /* 64 bits; all, because an array holds one kind */
 }
 
 static bool take_include(struct scanner *s, struct input *in)

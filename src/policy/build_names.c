@@ -96,7 +96,7 @@ static int relayout(struct build_names *t, uint64_t n_slots)
 
 		if (!t->slots[i].wire)
 			continue;
-		at = image_slot_home(hash_name(t, t->names.data + t->slots[i].wire), n_slots);
+		at = image_slot_home(t->slots[i].home, n_slots);
 		for (; slots[at].wire; probes++)
 			at = at + 1 == n_slots ? 0 : at + 1;
 		slots[at] = t->slots[i];
@@ -116,7 +116,7 @@ static int slot_get(struct build_names *t, const struct dns_name *name, struct i
 
 	if (t->n_names >= t->n_slots / 2 && relayout(t, t->n_slots * 2) == -ENOMEM)
 		return -ENOMEM;
-	at = image_slot_home(hash, t->n_slots);
+	at = image_slot_home((uint32_t)(hash >> 32), t->n_slots);
 	while ((s = &t->slots[at])->wire) {
 		if (s->tag == (uint32_t)hash && name->len <= t->names.n - s->wire &&
 			memcmp(t->names.data + s->wire, name->wire, name->len) == 0)
@@ -130,6 +130,7 @@ static int slot_get(struct build_names *t, const struct dns_name *name, struct i
 		memcpy(wire, name->wire, name->len);
 		s->wire = t->names.n - name->len;
 		s->tag = (uint32_t)hash;
+		s->home = (uint32_t)(hash >> 32);
 		t->n_names++;
 	}
 	*ret_slot = s;

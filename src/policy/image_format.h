@@ -65,7 +65,7 @@ struct image_slot {
 	uint32_t tag;  /* low bits of the hash, to spare most comparisons */
 	uint32_t exact;
 	uint32_t wildcard;
-	uint32_t unused;
+	uint32_t home; /* high bits of the hash: where the search starts, so that a table can be laid out anew */
 };
 
 struct image {
@@ -94,10 +94,10 @@ static inline uint64_t image_hash_label(
 	return hash_bytes(&k, label, len);
 }
 
-/* Where the search for @hash starts among @n_slots, which are below 2^32. */
-static inline uint64_t image_slot_home(uint64_t hash, uint64_t n_slots)
+/* Where the search for a hash, by its high bits, starts among @n_slots, which are below 2^32. */
+static inline uint64_t image_slot_home(uint32_t high, uint64_t n_slots)
 {
-	return (hash >> 32) * n_slots >> 32;
+	return high * n_slots >> 32;
 }
 
 #endif

@@ -36,7 +36,7 @@ static const struct image_slot *slot_find(const struct image *im, uint64_t hash,
 	const struct image_slot *slots = im->section[SECTION_SLOTS];
 	const uint8_t *names = im->section[SECTION_NAMES];
 	uint64_t n = im->count[SECTION_SLOTS], n_bytes = im->count[SECTION_NAMES];
-	uint64_t at = n ? image_slot_home(hash, n) : 0;
+	uint64_t at = n ? image_slot_home((uint32_t)(hash >> 32), n) : 0;
 
 	for (uint64_t probes = 0; probes < n && probes < IMAGE_PROBES_MAX; probes++) {
 		const struct image_slot *s = &slots[at];
