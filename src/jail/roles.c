@@ -32,7 +32,7 @@ const size_t n_calls_common = ARRAY_LEN(calls_common);
 /* Set elements and verdicts: sockets that are open already. Kills and reaps only its own children. */
 static const struct call gate_calls[] = {
 	ANY("sendto"), ANY("recvfrom"), ANY("memfd_create"), ANY("ftruncate"), ANY("kill"), ANY("wait4"),
-	ANY("signalfd4"), ANY("mremap"), ANY("lseek"), WHEN("socket", 0, AF_UNIX), ANY("connect"),
+	ANY("signalfd4"), ANY("mremap"), ANY("lseek"), ANY("pread64"), WHEN("socket", 0, AF_UNIX), ANY("connect"),
 	ANY("openat"), /* cgroup directories, by O_PATH */ ANY("statx"), ANY("getuid"), ANY("unlink"),
 };
 
@@ -41,7 +41,8 @@ static const struct call policy_calls[] = {
 	ANY("openat"), ANY("open"), ANY("lseek"), ANY("getdents64"), ANY("clone"), ANY("clone3"), ANY("fork"), ANY("wait4"),
 	ANY("waitid"), ANY("ftruncate"), ANY("pread64"), ANY("pwrite64"), ANY("mremap"), ANY("getcwd"), ANY("readlink"), ANY("kill"),
 	ANY("set_robust_list"), ANY("gettid"), ANY("statx"), ANY("faccessat"), ANY("access"), ANY("signalfd4"), ANY("prlimit64"),
-	ANY("rseq"), ANY("set_tid_address"), ANY("ioctl"), ANY("dup"), ANY("fadvise64"),
+	ANY("rseq"), ANY("set_tid_address"), ANY("ioctl"), ANY("dup"), ANY("fadvise64"), ANY("geteuid"), ANY("getegid"),
+	ANY("getuid"), ANY("getgid"), ANY("getgroups"),
 };
 
 /* Sockets to sandboxes and upstreams: IP only. */
