@@ -23,7 +23,9 @@ POSTERN_MUST_CHECK int snapshot_intact(struct nft *n, const struct snapshot *s, 
 
 /*
  * Deletes what is left of the table and builds all of it anew, with @changes (NFT_ADD of the gate's elements), in
- * one transaction: there is no moment without it. Errors as nft_commit().
+ * one transaction: there is no moment without it. But the kernel gives a new base chain its policy `drop` only after the
+ * rules are in force (nf_tables_commit), so for some microseconds a packet that falls off the last rule is accepted: the
+ * snapshot has to have the queue rule, with which chain `miss` ends every packet itself. Errors as nft_commit().
  */
 POSTERN_MUST_CHECK int snapshot_restore(struct nft *n, const struct snapshot *s, const struct nft_change *changes,
 	size_t n_changes);

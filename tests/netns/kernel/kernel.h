@@ -40,12 +40,17 @@ struct nft_change pin_change(enum nft_op op, unsigned int n, uint64_t timeout_ms
 /* Elements of a set, as the adapter lists them, or -errno. */
 int count_elements(struct nft *n, const char *set);
 
+/* A veth pair whose far end, 192.0.2.9, never answers, and a counter of what leaves for it behind our last chain. */
+void make_link(void);
+int seen(void);
+
 void test_keys(struct bench *b);
 void test_commits(struct bench *b);
 void test_ranges(struct bench *b);
 void test_acks(struct bench *b);
 void test_queue_rule(struct bench *b);
 void test_snapshot(struct bench *b);
+void test_leak(struct bench *b);
 void test_watch(struct bench *b);
 void test_queue(struct bench *b);
 void test_flows(struct bench *b);

@@ -119,7 +119,7 @@ int main(int argc, char **argv)
 		void (*run)(struct bench *);
 	} parts[] = {
 		{ "load", test_load }, { "keys", test_keys }, { "commits", test_commits }, { "ranges", test_ranges },
-		{ "acks", test_acks }, { "queue_rule", test_queue_rule }, { "snapshot", test_snapshot },
+		{ "acks", test_acks }, { "queue_rule", test_queue_rule }, { "snapshot", test_snapshot }, { "leak", test_leak },
 		{ "watch", test_watch }, { "queue", test_queue }, { "flows", test_flows }, { "measure", measure },
 	};
 	struct bench b = { 0 };

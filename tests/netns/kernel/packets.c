@@ -33,14 +33,14 @@ static void make_counter(void)
 		    "ip daddr " PEER " counter name n; }; }'") == 0);
 }
 
-static void make_link(void)
+void make_link(void)
 {
 	CHECK(shell("ip link add v0 type veth peer name v1 && ip link set v0 up && ip link set v1 up && "
 		    "ip addr add 192.0.2.1/24 dev v0 && ip neigh add " PEER " lladdr 02:00:00:00:00:09 dev v0") == 0);
 	make_counter();
 }
 
-static int seen(void)
+int seen(void)
 {
 	return atoi(shell_output("nft list counter inet seen n | sed -n 's/.*packets //p'"));
 }
