@@ -35,7 +35,8 @@ struct compile {
 	size_t n_list_files;
 	struct policy_seen *policies;
 	size_t n_policies;
-	uint32_t n_sandboxes, n_upstreams;
+	uint32_t n_nameless; /* policy files that failed before their name was known */
+	uint32_t n_upstreams;
 };
 
 /* 0 or -ENOMEM. */

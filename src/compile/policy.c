@@ -195,7 +195,7 @@ static void read_policy(struct compile *c, const struct tree *t)
 	struct build_policy p = {.place = {"unnamed", NULL, 0}};
 
 	node_check_members(c, root, "a policy", policy_members);
-	(void)policy_name(c, root, &p);
+	c->n_nameless += !policy_name(c, root, &p);
 	p.refusal = (enum refusal)policy_word(c, root, "refusal", refusals, REFUSAL_REJECT);
 	lists = node_member(root, "lists", NODE_GROUP);
 	dns = node_member(root, "dns", NODE_LIST);
@@ -225,5 +225,7 @@ void compile_policy(struct compile *c, struct spot from, const char *path)
 
 	if (t)
 		read_policy(c, t);
+	else
+		c->n_nameless++;
 	tree_free(t);
 }

@@ -266,6 +266,8 @@ static void take_names(struct sandbox_reader *r, const struct node *n, struct sa
 		words[i] = r->c->policies[i].name;
 	for (i = 0; policy && i < r->c->n_policies && strcmp(words[i], node_string(policy)) != 0; i++)
 		;
+	if (i == r->c->n_policies && r->c->n_nameless) /* it may be one of those, which have their own errors */
+		policy = NULL;
 	near = policy && i == r->c->n_policies ? diag_nearest(node_string(policy), words) : NULL;
 	if (near)
 		diag_error(r->c->diag, node_spot(policy), "there is no policy \"%s\": did you mean \"%s\"?", node_string(policy), near);

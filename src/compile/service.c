@@ -122,6 +122,7 @@ static int reap(struct server *s)
 {
 	struct signalfd_siginfo info;
 	struct job next = s->waiting;
+	char why[96];
 	int status, rc;
 
 	if (read(s->signal_fd, &info, sizeof(info)) < 0 && errno != EAGAIN)
@@ -130,10 +131,13 @@ static int reap(struct server *s)
 		return 0;
 	s->worker = 0;
 	s->counters[COUNTER_POLICY_compiles]++;
-	if (s->outcome->done)
+	if (s->outcome->done) {
 		rc = answer(s, s->outcome);
-	else
-		rc = answer_failed(s, "the compile ended before it was done: report the files as a bug");
+	} else {
+		snprintf(why, sizeof(why), "the compile ended before it was done (%s %d): report the files as a bug",
+			WIFSIGNALED(status) ? "signal" : "status", WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+		rc = answer_failed(s, why);
+	}
 	job_close(&s->running);
 	s->waiting = no_job;
 	return rc < 0 || next.image_fd < 0 ? rc : start(s, next);

@@ -194,7 +194,7 @@ static void test_all(struct kit *k)
 	kit_write("p.conf", "name = \"p\";\ndns = ( { name = \"r\"; action = \"ALLOW\"; domains = [ \"http://a.b\", \"c d\" ]; } );\n");
 	kit_write("q.conf", "name = \"q\";\negress = ( { name = \"e\"; to = \"192.0.2.1/24\"; ports = \"443\"; } );\n");
 	CHECK(kit_compile(k) < 0);
-	CHECK(k->n_errors == 13);
+	CHECK(k->n_errors == 12);
 	CHECK(strstr(k->output, "p.conf:2: ") && strstr(k->output, "q.conf:2: ") && strstr(k->output, "none.conf"));
 	CHECK(strstr(k->output, "postern.conf:3: ") && strstr(k->output, "postern.conf:5: "));
 	good_files();
