@@ -12,7 +12,8 @@ of the first label before a dash (`slow-7.test` behaves as `slow`); a name witho
   slow      answers after 2 s                                silent        never answers
   trunc     truncated over UDP, whole over TCP               loop          truncated over both
   wrongid, wrongname, wrongport   a forged answer (203.0.113.66) first, then the true one
-  forged    only the forged answer (wrong id)                fold          the question in lower case
+  forged    only the forged answer (wrong id)                fold          the question in lower case; forged over UDP,
+                                                                           true over TCP
   servfail, refused, formerr, notimp   that RCODE            noedns        FORMERR as long as EDNS is used
   garbage   bytes that are no message                        short         an answer cut in its middle
   offchain  also records of other owners (203.0.113.66)      hints         HTTPS records with address hints
@@ -117,6 +118,13 @@ def offchain(q):
     return message(q, answers + [stray], additional=[stray])
 
 
+def fold(q, via):
+    answer = record(b"\xc0\x0c", q.qtype, 60, address(q.qtype, usual(q))) if q.qtype in (A, AAAA) else b""
+    if via == "tcp":
+        return message(q, [answer] if answer else [], question=q.question.lower())
+    return forged(q, question=q.question.lower())
+
+
 def hints(q):
     if q.qtype != HTTPS:
         return plain(q)
@@ -143,7 +151,7 @@ def replies(q, via):
         "wrongname": lambda: [forged(q, question=encode("other.test") + q.question[-4:]), plain(q)],
         "wrongport": lambda: [None, forged(q), plain(q)],
         "forged": lambda: [forged(q, ident=q.id ^ 1)],
-        "fold": lambda: [message(q, [record(b"\xc0\x0c", A, 60, address(A, FORGED))], question=q.question.lower())],
+        "fold": lambda: [fold(q, via)],
         "noedns": lambda: [message(q, rcode=1)] if q.edns else [plain(q)],
         "garbage": lambda: [q.wire[:2] + bytes(range(256)) * 2],
         "short": lambda: [plain(q)[:-7]],

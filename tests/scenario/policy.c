@@ -109,6 +109,8 @@ static void setting(struct policy_text *p, char *save)
 			memcpy((char *)&p->settings + settings[i].at, &v, sizeof(v));
 	if (!strcmp(name, "audit_all_queries"))
 		p->settings.audit_all_queries = v != 0;
+	if (!strcmp(name, "stub_port"))
+		p->settings.stub_port = (uint16_t)v;
 }
 
 bool policy_text_line(struct policy_text *p, char *line)
@@ -125,6 +127,13 @@ bool policy_text_line(struct policy_text *p, char *line)
 	}
 	if (!strcmp(word, "setting")) {
 		setting(p, save);
+		return true;
+	}
+	if (!strcmp(word, "upstream")) {
+		struct image_upstream u = {.port = 53};
+
+		if (addr_parse(save, &u.addr) == 0)
+			image_build_upstream(p->b, &u);
 		return true;
 	}
 	if (!strcmp(word, "upstreams")) {

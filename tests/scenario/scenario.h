@@ -8,7 +8,7 @@
  *	policy NAME				a new policy; rules follow
  *	rule ACTION PRIORITY NAME,... [ports=443,...] [trust] [strip] [nxdomain] [override=NAME/TTL] [qtype=TYPE]
  *	setting NAME VALUE			of image_settings
- *	upstreams N
+ *	upstreams N				of addresses without meaning; upstream ADDRESS: a real one (test_resolver.py)
  *	load					compile what was said since the last load; comes into force
  *	sandbox SLOT POLICY			a uid sandbox; gone SLOT removes it
  *	query NAME TYPE [slot=1] [id=7] [edns=SIZE] [tcp] [port=N] [rd=0]
