@@ -165,7 +165,7 @@ def inside():
     figures(ns, rig, group)
     rig.proc.stdin.close()
     equal(rig.proc.wait(10), 0, "ends with its channel")
-    return 1 if lab._failed else 0
+    return 1 if lab.failed() else 0
 
 
 sys.stdout.reconfigure(line_buffering=True)

@@ -77,13 +77,10 @@ static inline void kit_statics(struct image_builder *b)
 		image_build_ingress(b, &ingress[i]);
 }
 
-/* *ret_data is the memory under the image: free it after image_unmap(). */
-static inline struct image *kit_image(uint32_t window_ms, void **ret_data)
+static inline struct image_builder *kit_builder(uint32_t window_ms)
 {
 	struct image_builder *b = image_builder_new();
 	struct image_settings settings;
-	struct image *im;
-	size_t len;
 
 	image_settings_default(&settings);
 	settings.audit_window_ms = window_ms;
@@ -93,6 +90,16 @@ static inline struct image *kit_image(uint32_t window_ms, void **ret_data)
 	kit_statics(b);
 	image_build_policy(b, &(struct build_policy){.place = {"quiet", "quiet.conf", LINE_QUIET},
 		.refusal = REFUSAL_DROP});
+	return b;
+}
+
+/* *ret_data is the memory under the image: free it after image_unmap(). */
+static inline struct image *kit_image(uint32_t window_ms, void **ret_data)
+{
+	struct image_builder *b = kit_builder(window_ms);
+	struct image *im;
+	size_t len;
+
 	if (image_builder_finish(b, ret_data, &len) < 0 || image_view(*ret_data, len, &im) < 0)
 		abort();
 	image_builder_free(b);
@@ -108,19 +115,29 @@ static inline struct sandbox kit_sandbox(uint16_t slot, enum sandbox_kind kind, 
 	return s;
 }
 
-static inline void kit_sandboxes(struct verdict *v, bool with_cgroup)
-{
-	struct sandbox s[5] = {kit_sandbox(1, SANDBOX_INTERFACE, "one", "ci"), kit_sandbox(2, SANDBOX_SOURCE, "two", "ci"),
-		kit_sandbox(3, SANDBOX_UID, "three", "ci"), kit_sandbox(5, SANDBOX_HOST, "five", "quiet"),
-		kit_sandbox(4, SANDBOX_CGROUP, "four", "quiet")};
+#define KIT_SANDBOXES 5 /* the one by cgroup is the last */
 
+static inline void kit_boxes(struct sandbox s[static KIT_SANDBOXES])
+{
+	s[0] = kit_sandbox(1, SANDBOX_INTERFACE, "one", "ci");
+	s[1] = kit_sandbox(2, SANDBOX_SOURCE, "two", "ci");
+	s[2] = kit_sandbox(3, SANDBOX_UID, "three", "ci");
+	s[3] = kit_sandbox(5, SANDBOX_HOST, "five", "quiet");
+	s[4] = kit_sandbox(4, SANDBOX_CGROUP, "four", "quiet");
 	strcpy(s[0].selectors[0].ifname, "veth1");
 	s[1].n_selectors = 2;
 	s[1].selectors[0].source = kit_prefix("192.0.2.16/28");
 	s[1].selectors[1].source = kit_prefix("2001:db8:2::/64");
 	s[2].selectors[0].uid = 1000;
 	strcpy(s[4].selectors[0].cgroup, "box/a");
-	for (unsigned int i = 0; i < (with_cgroup ? 5 : 4); i++)
+}
+
+static inline void kit_sandboxes(struct verdict *v, bool with_cgroup)
+{
+	struct sandbox s[KIT_SANDBOXES];
+
+	kit_boxes(s);
+	for (unsigned int i = 0; i < (with_cgroup ? KIT_SANDBOXES : KIT_SANDBOXES - 1); i++)
 		if (verdict_set_sandbox(v, &s[i]) < 0)
 			abort();
 }
