@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* postern status: what the daemon says of itself. Counters that are zero are left out of the text, not of the JSON. */
+#include <string.h>
+
+#include "client.h"
+#include "print.h"
+
+/* Counters that stand for something lost or broken: shown in the colour of a warning. */
+static const char *const alarming[] = {
+	"pins_failed", "pin_table_full", "commit_errors", "verdict_errors", "tampers", "events_lost", "malformed", "servfail",
+	"table_full", "lost_senders", "lost_disk", "aggregate_full", "upstream_timeouts",
+};
+
+static bool alarms(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(alarming); i++)
+		if (strcmp(alarming[i], name) == 0)
+			return true;
+	return false;
+}
+
+static void print_process(const char *name, const json_t *counters, json_int_t pid)
+{
+	const char *counter;
+	json_t *value;
+	char number[32];
+
+	snprintf(number, sizeof(number), "%lld", (long long)pid);
+	printf("%-10s %-8s", name, pid ? number : "-");
+	json_object_foreach((json_t *)counters, counter, value) {
+		if (json_integer_value(value) == 0)
+			continue;
+		putchar(' ');
+		print_word(alarms(counter) ? COLOUR_WARN : COLOUR_NONE, counter);
+		printf("=%lld", (long long)json_integer_value(value));
+	}
+	putchar('\n');
+}
+
+static void print_status(const json_t *status)
+{
+	const json_t *pids = json_object_get(status, "pids");
+	const char *process;
+	json_t *counters;
+
+	printf("postern ");
+	print_safe(stdout, member_text(status, "version"));
+	printf(", running since ");
+	print_safe(stdout, member_text(status, "started"));
+	printf("\npolicy    generation %lld of ", (long long)member_number(status, "generation"));
+	print_safe(stdout, member_text(status, "policy_loaded"));
+	printf("\nsandboxes %lld\npins      %lld\nkernel    queue ", (long long)member_number(status, "sandboxes"),
+		(long long)member_number(status, "pins"));
+	print_safe(stdout, member_text(status, "queue"));
+	printf(", renewal ");
+	print_safe(stdout, member_text(status, "renewal"));
+	printf("\n\n%-10s %-8s counters\n", "process", "pid");
+	json_object_foreach(json_object_get(status, "counters"), process, counters)
+		print_process(process, counters, member_number(pids, process));
+}
+
+enum cli_status cmd_status(struct cli *c)
+{
+	json_t *reply;
+	enum cli_status status = client_ask(c, json_pack("{s:s}", "op", "status"), &reply);
+
+	if (status != CLI_OK)
+		return status;
+	if (c->json)
+		print_json(reply);
+	else
+		print_status(reply);
+	json_decref(reply);
+	return CLI_OK;
+}
