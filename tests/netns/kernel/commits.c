@@ -89,6 +89,15 @@ static void all_or_nothing(struct bench *b)
 	CHECK(nft_commit(b->nft, c, 8, &failed) == 0 && failed == NFT_NO_CHANGE);
 	CHECK(strcmp(nft_error(b->nft), "") == 0);
 	CHECK(count_elements(b->nft, "pin4_iface") == 0);
+	/* deleted and added anew under another name, in one transaction: the comment is the new one */
+	c[0] = c[2] = pin_change(NFT_ADD, 1, 60000, "old.example");
+	CHECK(nft_commit(b->nft, c, 1, &failed) == 0);
+	c[1] = pin_change(NFT_DESTROY, 1, 0, NULL);
+	c[2].comment = "new.example";
+	CHECK(nft_commit(b->nft, c + 1, 2, &failed) == 0);
+	CHECK(strcmp(only(b->nft, "pin4_iface").comment, "new.example") == 0);
+	c[1].op = NFT_FLUSH;
+	CHECK(nft_commit(b->nft, c + 1, 1, &failed) == 0);
 	c[0].op = NFT_ADD;
 	c[1] = pin_change(NFT_ADD, 1, 60000, NULL);
 	c[1].key.set = "pin4_nowhere";

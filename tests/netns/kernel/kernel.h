@@ -19,6 +19,7 @@ struct bench {
 	struct nft *nft;
 	const char *ruleset; /* path of rules/postern.nft */
 	bool queue_native;
+	bool long_run; /* asked for one part only */
 };
 
 /* Runs a shell command; its exit code. */

@@ -130,6 +130,7 @@ int main(int argc, char **argv)
 	}
 	log_init("kernel_test", LOG_LEVEL_INFO);
 	b.ruleset = argv[1];
+	b.long_run = argc > 2;
 	if (nft_open(&b.nft)) {
 		fprintf(stderr, "nft_open: %s\n", strerror(errno));
 		return 1;
