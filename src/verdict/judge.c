@@ -6,10 +6,10 @@
  * is a refusal, and the work is to say whose it is and why. The order of the questions is
  * that of the ruleset: who (interface, source, cgroup, uid, host), cloud metadata, static rules, private and own
  * addresses, pins. Three things are let through, and only where the sender is known for certain:
- *   - what an ALERT rule covers: such rules are not in the kernel's sets;
+ *   - what an ALERT rule covers, or an ALLOW rule that stands behind one: such rules are not in the kernel's sets;
  *   - a pinned destination: the lookup in the kernel raced a renewal of the pin;
- *   - what both an ALERT rule of the receiver and the sender's own policy allow.
- * Static ALLOW rules are not in this list: the kernel's sets know them, and where it
+ *   - what both such a rule of the receiver and the sender's own policy allow.
+ * Other ALLOW rules are not in this list: the kernel's sets know them, and where it
  * disagrees with the image (a reload is under way), the kernel is right.
  */
 #include "judge.h"
@@ -106,6 +106,29 @@ static bool rule_opens(const struct judge *j, const struct image_rule *rule, con
 			s->first_port <= services[i].last)
 			return true;
 	return false;
+}
+
+typedef const struct image_static *static_at(const struct image *im, const struct image_policy *p, uint32_t i);
+
+/*
+ * Is the static rule @i ours to apply? ALERT rules are; of ALLOW rules the gate keeps those out of the kernel that
+ * overlap an ALERT rule before them, or the kernel would let pass what has to be recorded.
+ */
+static bool static_is_ours(const struct image *im, const struct image_policy *p, static_at *at, uint32_t i)
+{
+	if (i == IMAGE_NONE)
+		return false;
+	for (uint32_t k = 0; k <= i; k++)
+		if (at(im, p, k)->action == ACTION_ALERT)
+			return true;
+	return false;
+}
+
+/* What rule @i does with a packet that came to us. */
+static struct judgement accept_by(uint16_t slot, enum decision decision, const struct image_static *rule)
+{
+	return (struct judgement){.slot = slot, .decision = decision,
+		.reason = rule->action == ACTION_ALERT ? REASON_ALERT : REASON_NONE, .place = &rule->place};
 }
 
 /* Does any service of the static rule speak @protocol? 0 is every protocol. */
@@ -214,13 +237,8 @@ static struct judgement egress_certain(const struct judge *j, const struct verdi
 	if (addr_is_never(&p->destination) || is_stub(j, m, p))
 		return refuse(j, slot, REASON_ALWAYS_DENIED);
 	i = match_egress(j->image, policy, &p->destination, p->protocol, p->destination_port);
-	if (i != IMAGE_NONE) {
-		const struct image_static *rule = image_egress(j->image, policy, i);
-
-		if (rule->action == ACTION_ALERT)
-			return (struct judgement){.slot = slot, .decision = DECISION_ACCEPT,
-				.reason = REASON_ALERT, .place = &rule->place};
-	}
+	if (static_is_ours(j->image, policy, image_egress, i))
+		return accept_by(slot, DECISION_ACCEPT, image_egress(j->image, policy, i));
 	pin = pins_ask(j->pins, slot, &p->destination, &s, j->now_ms);
 	if (pin.state == PIN_UNKNOWN || local || addr_is_private(&p->destination))
 		return refuse_unknown(j, policy, slot, p, local);
@@ -250,7 +268,7 @@ static struct judgement inbound(const struct judge *j, const struct verdict_pack
 	if (!policy || (m->in_confined && sender.slot == SANDBOX_NONE))
 		return r;
 	i = match_ingress(j->image, policy, &p->source, p->protocol, p->destination_port);
-	if (is_stub(j, m, p) || i == IMAGE_NONE || image_ingress(j->image, policy, i)->action != ACTION_ALERT)
+	if (is_stub(j, m, p) || !static_is_ours(j->image, policy, image_ingress, i))
 		return r;
 	if (sender.slot != SANDBOX_NONE) {
 		struct judgement s = egress(j, m, p, sender);
@@ -258,9 +276,8 @@ static struct judgement inbound(const struct judge *j, const struct verdict_pack
 		if (s.decision != DECISION_ACCEPT)
 			return s;
 	}
-	r.decision = DECISION_ADMIT;
-	r.reason = REASON_ALERT;
-	r.place = &image_ingress(j->image, policy, i)->place;
+	r = accept_by(slot, DECISION_ADMIT, image_ingress(j->image, policy, i));
+	r.inbound = 1;
 	return r;
 }
 
@@ -275,10 +292,9 @@ static struct judgement reply(const struct judge *j, const struct packet *p, str
 	if (!policy || !sender.certain)
 		return r;
 	i = match_ingress(j->image, policy, &p->destination, p->protocol, p->source_port);
-	if (i != IMAGE_NONE && image_ingress(j->image, policy, i)->action == ACTION_ALERT) {
-		r.decision = DECISION_ACCEPT;
-		r.reason = REASON_ALERT;
-		r.place = &image_ingress(j->image, policy, i)->place;
+	if (static_is_ours(j->image, policy, image_ingress, i)) {
+		r = accept_by(sender.slot, DECISION_ACCEPT, image_ingress(j->image, policy, i));
+		r.inbound = r.turned = 1;
 	}
 	return r;
 }

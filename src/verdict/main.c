@@ -120,32 +120,6 @@ static void name_links(struct shell *s, struct queue_entry *e, uint64_t now_ms)
 	memcpy(e->packet.out, out->name, sizeof(e->packet.out));
 }
 
-static int on_queue(struct shell *s)
-{
-	for (unsigned int batch = 0; batch < BATCHES_MAX; batch++) {
-		struct verdict_time now;
-		int n = queue_receive(s->queue), rc;
-
-		if (n <= 0)
-			return n;
-		now = time_now();
-		for (int i = 0; i < n; i++) {
-			struct queue_entry e;
-
-			if (!queue_entry(s->queue, (unsigned int)i, &e)) {
-				verdict_foreign(s->verdict);
-				continue;
-			}
-			name_links(s, &e, now.ms);
-			verdict_packet(s->verdict, &e.packet, now, &s->out);
-		}
-		rc = flush(s);
-		if (rc < 0 || n < QUEUE_BATCH)
-			return rc;
-	}
-	return 0;
-}
-
 static int on_image(struct shell *s, struct msg_image *m, int fd)
 {
 	struct image *im;
@@ -243,6 +217,34 @@ static int on_gate(struct shell *s)
 		rc = rc < 0 ? rc : 1;
 	}
 	return rc < 0 ? rc : 0;
+}
+
+static int on_queue(struct shell *s)
+{
+	int rc = on_gate(s); /* what is known of pins before the packets that they concern */
+
+	for (unsigned int batch = 0; batch < BATCHES_MAX && rc == 0; batch++) {
+		struct verdict_time now;
+		int n = queue_receive(s->queue);
+
+		if (n <= 0)
+			return n;
+		now = time_now();
+		for (int i = 0; i < n; i++) {
+			struct queue_entry e;
+
+			if (!queue_entry(s->queue, (unsigned int)i, &e)) {
+				verdict_foreign(s->verdict);
+				continue;
+			}
+			name_links(s, &e, now.ms);
+			verdict_packet(s->verdict, &e.packet, now, &s->out);
+		}
+		rc = flush(s);
+		if (n < QUEUE_BATCH)
+			break;
+	}
+	return rc;
 }
 
 /* Without the process that attributes, packets are decided without attribution; the gate sees its end itself. */

@@ -139,6 +139,8 @@ static const struct {
 		LINE_WATCH},
 	{"a static ALLOW rule is the kernel's to apply", {FWD, "192.0.2.2", "198.51.100.9", PROTOCOL_UDP, 123, -1}, 1,
 		DECISION_REFUSE, REASON_NEVER_RESOLVED, LINE_CI},
+	{"an ALLOW rule behind it is ours as well", {FWD, "192.0.2.2", "198.51.100.200", PROTOCOL_TCP, 81, -1}, 1,
+		DECISION_ACCEPT, REASON_NONE, LINE_WIDE},
 	{"by source", {FWD2, "192.0.2.18", "198.51.100.9", PROTOCOL_TCP, 443, -1}, 2, DECISION_REFUSE,
 		REASON_NEVER_RESOLVED, LINE_CI},
 	{"by source, IPv6", {FWD2, "2001:db8:2::5", "2001:db8:51::1", PROTOCOL_TCP, 443, -1}, 2, DECISION_REFUSE,
@@ -181,6 +183,11 @@ static void test_rows(void)
 		CHECK(lab.out.n_asks == 0 && lab.out.decisions.n == 1);
 		CHECK(lab.out.decisions.entries[0].packet_id == 1);
 		CHECK(lab.out.decisions.entries[0].decision == rows[i].decision);
+		if (rows[i].reason == REASON_NONE) {
+			CHECK(!verdict_finish(lab.v, lab.now, &lab.out) && lab.out.n_events == 0);
+			lab_close();
+			continue;
+		}
 		e = only_event();
 		CHECK(e->kind == (rows[i].reason == REASON_ALERT ? EVENT_ALERT : EVENT_REFUSAL));
 		CHECK_STR(reason_text((enum reason)e->reason), reason_text(rows[i].reason));

@@ -19,7 +19,7 @@
 #include "postern/packet.h"
 #include "verdict.h"
 
-enum { LINE_CI = 1, LINE_WEB = 10, LINE_REST = 20, LINE_TIME = 30, LINE_LAB = 31, LINE_WATCH = 32, LINE_SSH = 40,
+enum { LINE_CI = 1, LINE_WEB = 10, LINE_REST = 20, LINE_TIME = 30, LINE_LAB = 31, LINE_WATCH = 32, LINE_WIDE = 33, LINE_SSH = 40,
 	LINE_GUEST = 41, LINE_QUIET = 100 };
 
 static inline struct prefix kit_prefix(const char *text)
@@ -60,14 +60,16 @@ static inline void kit_rules(struct image_builder *b)
 static inline void kit_statics(struct image_builder *b)
 {
 	static const struct image_service ntp = {123, 123, PROTOCOL_UDP}, ssh = {22, 22, PROTOCOL_TCP},
-		http = {80, 80, PROTOCOL_TCP}, guest = {3000, 3000, PROTOCOL_TCP};
+		http = {80, 80, PROTOCOL_TCP}, guest = {3000, 3000, PROTOCOL_TCP},
+		wide = {80, 81, PROTOCOL_TCP};
 	const struct prefix all[2] = {kit_prefix("0.0.0.0/0"), kit_prefix("::/0")};
 	const struct prefix lab[2] = {kit_prefix("10.0.0.0/24"), kit_prefix("fd00:1::/64")};
 	const struct prefix watch[2] = {kit_prefix("198.51.100.128/25"), kit_prefix("2001:db8:80::/48")};
 	const struct prefix far[2] = {kit_prefix("203.0.113.0/24"), kit_prefix("2001:db8:113::/48")};
 	const struct build_static egress[] = {kit_static("time", LINE_TIME, all, &ntp, ACTION_ALLOW),
 		kit_static("lab", LINE_LAB, lab, &ssh, ACTION_ALLOW),
-		kit_static("watch", LINE_WATCH, watch, &http, ACTION_ALERT)};
+		kit_static("watch", LINE_WATCH, watch, &http, ACTION_ALERT),
+		kit_static("wide", LINE_WIDE, watch, &wide, ACTION_ALLOW)};
 	const struct build_static ingress[] = {kit_static("ssh", LINE_SSH, lab, &ssh, ACTION_ALLOW),
 		kit_static("guest", LINE_GUEST, far, &guest, ACTION_ALERT)};
 
