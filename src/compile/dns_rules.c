@@ -70,6 +70,7 @@ static void complain_list(struct policy_reader *r, const struct node *n)
 	const char **words = calloc(r->n_lists + 1, sizeof(*words)), *near;
 
 	ASSERT(words);
+	r->list_missing = true;
 	for (size_t i = 0; i < r->n_lists; i++)
 		words[i] = r->lists[i].name;
 	near = diag_nearest(node_string(n) + 1, words);

@@ -212,7 +212,7 @@ static void read_policy(struct compile *c, const struct tree *t)
 	if (ingress)
 		policy_static_rules(&r, ingress, true);
 	for (size_t i = 0; i < r.n_lists; i++)
-		if (!r.lists[i].used)
+		if (!r.lists[i].used && !r.list_missing)
 			diag_warning(c->diag, r.lists[i].at, "no rule uses list \"%s\": name \"@%s\" in `domains` of one, or remove it",
 				r.lists[i].name, r.lists[i].name);
 	free(r.lists);

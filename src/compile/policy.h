@@ -32,6 +32,7 @@ struct policy_reader {
 	size_t n_lists;
 	struct rule_seen *rules;
 	size_t n_rules;
+	bool list_missing; /* a rule named a list that is not there: no talk of unused ones then */
 };
 
 void policy_dns_rules(struct policy_reader *r, const struct node *list);
