@@ -140,6 +140,7 @@ static void test_channel(void)
 	struct msg_compiled r;
 	struct image *im;
 	int fds[2], status;
+	uint32_t compile_seq = 7;
 	char text[512] = "";
 
 	write_good();
@@ -163,8 +164,15 @@ static void test_channel(void)
 	ask(&c, 7, fds);
 	ask(&c, 8, fds); /* waits for its turn */
 	ask(&c, 9, NULL);
-	CHECK(next(&c, &m) == MSG_PONG && m.h.seq == 9);
-	CHECK(compiled(&c, 7).n_errors == 1 && compiled(&c, 8).n_errors == 1);
+	/* the answer to the ping comes before, between or after the others, as the worker is fast or slow */
+	for (int i = 0; i < 3; i++) {
+		int type = next(&c, &m);
+
+		CHECK(m.h.seq == (type == MSG_PONG ? 9 : type == MSG_COMPILED ? compile_seq++ : 0));
+		memcpy(&r, &m, sizeof(r));
+		CHECK(type == MSG_PONG || r.n_errors == 1);
+	}
+	CHECK(compile_seq == 9);
 	close(fds[0]);
 	close(fds[1]);
 	ask(&c, 10, NULL);
