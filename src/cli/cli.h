@@ -30,7 +30,7 @@ struct cli {
 	const char *words[CLI_WORDS_MAX]; /* arguments that are no options */
 	unsigned int n_words;
 	bool json, follow, help, version;
-	const char *socket, *config, *libexec_dir, *directory;
+	const char *socket, *config, *libexec_dir, *directory, *rules;
 	const char *sandbox, *name, *reason, *kind, *since, *lines, *policy, *qtype;
 	const char *selectors[SANDBOX_KIND_COUNT][SELECTORS_MAX];
 	unsigned int n_selectors[SANDBOX_KIND_COUNT];
@@ -44,6 +44,7 @@ enum {
 	TAKES_SELECTOR = 1 << 2, /* of a new sandbox */
 	TAKES_POLICY = 1 << 3,
 	TAKES_QTYPE = 1 << 4,
+	TAKES_RULES = 1 << 5,
 };
 
 struct cli_command {
@@ -63,6 +64,7 @@ enum cli_status cmd_pins(struct cli *c);
 enum cli_status cmd_sandbox(struct cli *c);
 enum cli_status cmd_reload(struct cli *c);
 enum cli_status cmd_audit(struct cli *c);
+enum cli_status cmd_doctor(struct cli *c);
 enum cli_status cmd_version(struct cli *c);
 enum cli_status cmd_help(struct cli *c);
 

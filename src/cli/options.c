@@ -44,6 +44,7 @@ static const struct option_row options[] = {
 	{"--kind", 0, "KIND", "refusal, dns, pin, policy, sandbox, tamper, ...", TAKES_FILTER, OPTION_TEXT, AT(kind)},
 	{"--reason", 0, "REASON", "never-resolved, no-rule, ...", TAKES_FILTER, OPTION_TEXT, AT(reason)},
 	{"--name", 0, "NAME", "this name or one below it", TAKES_FILTER, OPTION_TEXT, AT(name)},
+	{"--rules", 0, "PATH", "the ruleset (default " POSTERN_DATADIR "/postern.nft)", TAKES_RULES, OPTION_TEXT, AT(rules)},
 	{"--directory", 0, "DIR", "where the log is (default: as postern.conf says)", TAKES_FILTER, OPTION_TEXT, AT(directory)},
 };
 
@@ -56,6 +57,7 @@ const struct cli_command cli_commands[] = {
 	{"sandbox", "list | add NAME | remove NAME", "the sandboxes", TAKES_SELECTOR | TAKES_POLICY, 1, 2, cmd_sandbox},
 	{"reload", "", "read configuration and policies again", 0, 0, 0, cmd_reload},
 	{"audit", "", "read the audit log", TAKES_FILTER | TAKES_SANDBOX, 0, 0, cmd_audit},
+	{"doctor", "", "look for what stands in postern's way", TAKES_RULES, 0, 0, cmd_doctor},
 	{"version", "", "the version", 0, 0, 0, cmd_version},
 	{"help", "[COMMAND]", "this, or what a command takes", 0, 0, 1, cmd_help},
 	{NULL, NULL, NULL, 0, 0, 0, NULL},

@@ -130,6 +130,7 @@ static void status(const struct message_header *h)
 	m.pids[ROLE_GATE] = getpid();
 	m.pids[ROLE_CONTROL] = gate.pid;
 	m.counters[ROLE_GATE][COUNTER_GATE_pins_granted] = 1234567;
+	m.counters[ROLE_GATE][COUNTER_GATE_tampers] = 2;
 	fakegate_send(&gate, MSG_STATUS, &m, -1);
 }
 
