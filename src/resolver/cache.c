@@ -122,14 +122,13 @@ struct cache_entry *cache_put(struct cache *c, const struct cache_key *k, const 
 	int n_ttls;
 
 	if (way == WAYS)
-		way = victim(c, set, like->stored_ms);
+		way = victim(c, set, like->used_ms);
 	c->tags[set][way] = 0;
 	if (like->wire_len > CACHE_WIRE_MAX)
 		return NULL;
 	e = &c->entries[set][way];
 	memcpy(e, like, offsetof(struct cache_entry, ttl_at));
 	memcpy(e->wire, wire, like->wire_len);
-	e->used_ms = like->stored_ms;
 	e->epoch = k->epoch;
 	e->slot = k->slot;
 	e->qtype = k->qtype;

@@ -241,7 +241,7 @@ static int refuse(struct resolver *r, int rcode, uint8_t *out)
 	struct dns_ede ede = {0};
 
 	if (rcode == DNS_REFUSED)
-		ede = (struct dns_ede){.present = true, .code = DNS_EDE_PROHIBITED};
+		ede = (struct dns_ede){.present = true, .code = DNS_EDE_PROHIBITED, .text = "prohibited"};
 	else
 		count(r, COUNTER_RESOLVER_malformed);
 	return (int)dns_reply_error(&r->query, rcode, ede, out);

@@ -34,11 +34,22 @@ static uint64_t left_ms(const struct resolver *r, uint64_t until_ms)
 	return until_ms > r->now_ms ? until_ms - r->now_ms : 0;
 }
 
+static uint32_t age_s(const struct resolver *r, uint64_t as_of_ms)
+{
+	return (uint32_t)((r->now_ms - as_of_ms) / 1000);
+}
+
+/* A TTL that was not 0 stays at least 1: what is served ends by the pins, not by the seconds a grant took. */
+static uint32_t aged(uint32_t ttl_s, uint32_t by_s)
+{
+	return ttl_s > by_s ? ttl_s - by_s : ttl_s > 0;
+}
+
 void pins_request(struct resolver *r, struct task *task)
 {
 	const struct draft *d = &task->draft;
 	struct msg_pin_request m = {.slot = task->key.slot, .qtype = task->key.qtype, .rule = task->rule,
-		.generation = r->generation, .ttl_s = d->ttl_s, .n_addrs = d->n_addrs, .name = task->key.name};
+		.generation = r->generation, .ttl_s = aged(d->ttl_s, age_s(r, d->as_of_ms)), .n_addrs = d->n_addrs, .name = task->key.name};
 
 	memcpy(m.addrs, d->addrs, d->n_addrs * sizeof(m.addrs[0]));
 	m.h.seq = tasks_renew_ref(r->tasks, task);
@@ -97,13 +108,13 @@ static size_t draft_write(struct resolver *r, struct draft *d, uint32_t granted,
 	return dns_reply_close(&reply);
 }
 
-static void cap_ttls(uint8_t *wire, const uint16_t *at, unsigned int n, uint32_t age_s, uint32_t cap_s)
+static void cap_ttls(uint8_t *wire, const uint16_t *at, unsigned int n, uint32_t by_s, uint32_t cap_s)
 {
 	for (unsigned int i = 0; i < n; i++) {
 		uint8_t *p = wire + at[i];
 		uint32_t ttl_s = (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 
-		ttl_s = ttl_s > age_s ? ttl_s - age_s : 0;
+		ttl_s = aged(ttl_s, by_s);
 		ttl_s = ttl_s < cap_s ? ttl_s : cap_s;
 		p[0] = (uint8_t)(ttl_s >> 24);
 		p[1] = (uint8_t)(ttl_s >> 16);
@@ -116,7 +127,7 @@ static void keep_pinned(struct resolver *r, const struct task *task, const struc
 	const struct msg_pin_reply *grant)
 {
 	const struct draft *d = &task->draft;
-	struct cache_entry like = {.stored_ms = r->now_ms, .expires_ms = r->now_ms + d->ttl_s * 1000ull, .rule = o->rule,
+	struct cache_entry like = {.stored_ms = d->as_of_ms, .used_ms = r->now_ms, .expires_ms = d->as_of_ms + d->ttl_s * 1000ull, .rule = o->rule,
 		.reason = o->reason, .action = o->action, .wire_len = (uint16_t)o->len, .addrs_at = d->len,
 		.n_addrs = d->n_addrs};
 
@@ -148,8 +159,9 @@ void draft_end(struct resolver *r, struct task *task, uint32_t granted, const st
 		return;
 	}
 	keep_pinned(r, task, &o, grant);
-	cap_ttls(r->draft, ttl_at, (unsigned int)n_ttls, 0, cap_s);
-	o.ttl_s = d->ttl_s < cap_s ? d->ttl_s : cap_s;
+	cap_ttls(r->draft, ttl_at, (unsigned int)n_ttls, age_s(r, d->as_of_ms), cap_s);
+	o.ttl_s = aged(d->ttl_s, age_s(r, d->as_of_ms));
+	o.ttl_s = o.ttl_s < cap_s ? o.ttl_s : cap_s;
 	task_end(r, task, &o);
 }
 
@@ -172,30 +184,26 @@ size_t hit_answer(struct resolver *r, const struct cache_entry *e, const struct 
 	f.limit = limit < RESOLVER_ANSWER_MAX ? limit : RESOLVER_ANSWER_MAX;
 	n = dns_reply_finish(&f, &r->query, out);
 	if (!dns_answer_truncated(out))
-		cap_ttls(out, e->ttl_at, e->n_ttls, (uint32_t)((r->now_ms - e->stored_ms) / 1000), cap_s);
+		cap_ttls(out, e->ttl_at, e->n_ttls, age_s(r, e->stored_ms), cap_s);
 	count(r, COUNTER_RESOLVER_cache_hits);
 	o.ttl_s = data_s < cap_s ? data_s : cap_s;
 	record_outcome(r, &r->key, &o, 1, &c->peer);
 	return n;
 }
 
-/* The kept reply as a draft again, its TTLs as old as it is. */
-static void draft_from_entry(const struct resolver *r, const struct cache_entry *e, struct draft *d)
+/* The kept reply as a draft again: same data, same age. */
+static void draft_from_entry(const struct cache_entry *e, struct draft *d)
 {
-	uint32_t age_s = (uint32_t)((r->now_ms - e->stored_ms) / 1000);
 	const uint8_t *p = e->wire + e->addrs_at;
 	size_t len = e->qtype == DNS_TYPE_A ? 4 : 16;
-	unsigned int n_aliases = 0;
 
 	d->len = e->addrs_at;
 	memcpy(d->wire, e->wire, d->len);
-	while (n_aliases < e->n_ttls && e->ttl_at[n_aliases] < e->addrs_at)
-		n_aliases++;
-	cap_ttls(d->wire, e->ttl_at, n_aliases, age_s, UINT32_MAX);
-	d->n_answers = (uint16_t)n_aliases;
+	d->n_answers = (uint16_t)(e->n_ttls - e->n_addrs);
 	d->owner_at = (uint16_t)((p[0] & 0x3f) << 8 | p[1]);
-	d->addr_ttl_s = ((uint32_t)p[6] << 24 | (uint32_t)p[7] << 16 | (uint32_t)p[8] << 8 | p[9]) - age_s;
-	d->ttl_s = (uint32_t)((e->expires_ms - r->now_ms + 999) / 1000);
+	d->addr_ttl_s = (uint32_t)p[6] << 24 | (uint32_t)p[7] << 16 | (uint32_t)p[8] << 8 | p[9];
+	d->as_of_ms = e->stored_ms;
+	d->ttl_s = (uint32_t)((e->expires_ms - e->stored_ms) / 1000);
 	d->n_addrs = e->n_addrs;
 	for (unsigned int i = 0; i < e->n_addrs; i++, p += ADDRESS_RECORD_FIXED + len) {
 		d->addrs[i] = (struct addr){.family = e->qtype == DNS_TYPE_A ? ADDR_V4 : ADDR_V6};
@@ -212,7 +220,7 @@ struct task *hit_renew(struct resolver *r, const struct cache_entry *e)
 	task = task_start(r, &r->key, e->rule);
 	if (!task)
 		return NULL;
-	draft_from_entry(r, e, &task->draft);
+	draft_from_entry(e, &task->draft);
 	pins_request(r, task);
 	return tasks_find(r->tasks, &r->key); /* it may have failed at once */
 }

@@ -24,6 +24,7 @@ void draft_init(struct draft *d, const struct cache_key *key)
 	d->owner_at = DNS_QUESTION_AT;
 	d->n_answers = 0;
 	d->n_addrs = 0;
+	d->as_of_ms = 0;
 	d->ttl_s = d->addr_ttl_s = UINT32_MAX;
 }
 
@@ -81,7 +82,7 @@ static bool name_allowed(const struct resolver *r, const struct task *task, cons
 /* Keeps a reply that has no pins. */
 static void keep(struct resolver *r, const struct task *task, const struct outcome *o)
 {
-	struct cache_entry like = {.stored_ms = r->now_ms, .expires_ms = r->now_ms + o->ttl_s * 1000ull, .rule = o->rule,
+	struct cache_entry like = {.stored_ms = r->now_ms, .used_ms = r->now_ms, .expires_ms = r->now_ms + o->ttl_s * 1000ull, .rule = o->rule,
 		.reason = o->reason, .action = o->action, .wire_len = (uint16_t)o->len};
 
 	if (o->ttl_s && o->len <= CACHE_WIRE_MAX)
@@ -259,9 +260,12 @@ static enum answer_step follow(struct resolver *r, struct task *task, struct dns
 void resolve_answer(struct resolver *r, struct task *task)
 {
 	struct dns_name name = task->current;
-	enum answer_step step = follow(r, task, &name);
+	enum answer_step step;
 	uint32_t ttl_s;
 
+	if (!task->draft.as_of_ms) /* of several answers the first: its TTLs are the oldest */
+		task->draft.as_of_ms = r->now_ms;
+	step = follow(r, task, &name);
 	if (step == ANSWER_HOP)
 		return;
 	if (step == ANSWER_BAD)

@@ -25,6 +25,7 @@ struct draft {
 	uint16_t owner_at; /* where the name stands whose records come next */
 	uint16_t n_answers;
 	uint8_t n_addrs;
+	uint64_t as_of_ms; /* when its TTLs were as they are written; 0: there are none yet */
 	uint32_t ttl_s;	   /* lowest so far */
 	uint32_t addr_ttl_s;
 	struct addr addrs[PIN_ADDRS_MAX];

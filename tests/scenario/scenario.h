@@ -13,8 +13,9 @@
  *	sandbox SLOT POLICY			a uid sandbox; gone SLOT removes it
  *	query NAME TYPE [slot=1] [id=7] [edns=SIZE] [tcp] [port=N] [rd=0]
  *	raw HEX					bytes as a query of sandbox 1
- *	reply RCODE [tc] [case] [id] [question] [soa=NAME/TTL] [; NAME TTL TYPE RDATA]...
- *						answers the last question asked; case, id, question: with that wrong
+ *	reply RCODE [tc] [cut] [case] [id] [question] [soa=NAME/TTL] [; NAME TTL TYPE RDATA]...
+ *						answers the last question asked; case, id, question: with that wrong;
+ *						cut: without its last bytes
  *	junk HEX				bytes instead
  *	broken					the connection for the last question ended
  *	grant MS [ADDRESS...]			of the last pin request: all, or only these

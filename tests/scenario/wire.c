@@ -29,10 +29,12 @@ size_t wire_hex(const char *text, uint8_t *out, size_t cap)
 	return n;
 }
 
-static uint16_t rcode_of(const char *text)
+static uint16_t rcode_of(struct scenario *s, const char *text)
 {
 	const ldns_lookup_table *row = ldns_lookup_by_name(ldns_rcodes, text);
 
+	if (!row)
+		scenario_fail(s, "no RCODE %s", text);
 	return row ? (uint16_t)row->id : 0;
 }
 
@@ -68,6 +70,7 @@ size_t wire_reply(struct scenario *s, char *text, uint8_t *out, size_t cap)
 	size_t len = DNS_HEADER_SIZE, question;
 	char *records = strchr(text, ';'), *save = NULL, *soa = NULL;
 	char line[512];
+	size_t cut = 0;
 
 	(void)cap;
 	if (records)
@@ -79,10 +82,12 @@ size_t wire_reply(struct scenario *s, char *text, uint8_t *out, size_t cap)
 	out[2] = (uint8_t)(out[2] | 0x80);
 	out[3] = 0x80;
 	memset(out + 6, 0, 6);
-	out[3] |= (uint8_t)rcode_of(strtok_r(text, " ", &save));
+	out[3] |= (uint8_t)rcode_of(s, strtok_r(text, " ", &save));
 	for (char *word = strtok_r(NULL, " ", &save); word; word = strtok_r(NULL, " ", &save)) {
 		if (!strcmp(word, "tc"))
 			out[2] |= 2;
+		else if (!strcmp(word, "cut"))
+			cut = 3;
 		else if (!strcmp(word, "id"))
 			spoil(out, 1);
 		else if (!strcmp(word, "case"))
@@ -102,7 +107,7 @@ size_t wire_reply(struct scenario *s, char *text, uint8_t *out, size_t cap)
 		snprintf(line, sizeof(line), "%s %s SOA ns. host. 1 2 3 4 %s", soa, ttl, ttl);
 		len = append(s, line, out, len, 9);
 	}
-	return len > question ? len : question;
+	return (len > question ? len : question) - cut;
 }
 
 /* The EDE option of RFC 8914, if any. */

@@ -123,7 +123,7 @@ static size_t reply_for(const struct cache_key *k, unsigned int n_records, uint8
 static struct cache_entry *put(struct cache *c, const struct cache_key *k, unsigned int n_records, uint64_t now_ms)
 {
 	uint8_t wire[2048];
-	struct cache_entry like = {.stored_ms = now_ms, .expires_ms = now_ms + 60000};
+	struct cache_entry like = {.stored_ms = now_ms, .used_ms = now_ms, .expires_ms = now_ms + 60000};
 
 	like.wire_len = (uint16_t)reply_for(k, n_records, wire, sizeof(wire));
 	return cache_put(c, k, &like, wire);
