@@ -137,6 +137,7 @@ static void put_details(struct nlmsghdr *h, const struct nft_change *c, bool exp
 struct step {
 	uint16_t message; /* NFT_MSG_NEWSETELEM or NFT_MSG_DELSETELEM */
 	bool expiration;
+	uint8_t nth; /* of the change's steps: part of the sequence number */
 };
 
 static void put_element(struct nlmsghdr *h, const struct nft_change *c, struct step step)
@@ -164,8 +165,7 @@ static struct nlmsghdr *open_list(struct batch *b, struct step step, const char 
 }
 
 /* As many messages as the run needs; each numbered after the change that it starts with. */
-static void put_run(struct batch *b, struct step step, unsigned int nth, const struct nft_change *run, size_t n,
-	size_t index)
+static void put_run(struct batch *b, struct step step, const struct nft_change *run, size_t n, size_t index)
 {
 	size_t i = 0;
 
@@ -173,7 +173,7 @@ static void put_run(struct batch *b, struct step step, unsigned int nth, const s
 		struct nlmsghdr *h = open_list(b, step, run[0].key.set);
 		struct nlattr *list = mnl_attr_nest_start(h, NFTA_SET_ELEM_LIST_ELEMENTS);
 
-		h->nlmsg_seq = b->changes_seq + (uint32_t)(index + i) * SEQS_PER_CHANGE + nth;
+		h->nlmsg_seq = b->changes_seq + (uint32_t)(index + i) * SEQS_PER_CHANGE + step.nth;
 		do {
 			ASSERT(b->cap - b->len - h->nlmsg_len >= BATCH_CHANGE_SIZE / 3);
 			ASSERT(run[i].key.len <= NFT_KEY_SIZE_MAX);
@@ -186,7 +186,7 @@ static void put_run(struct batch *b, struct step step, unsigned int nth, const s
 
 static void put_flush(struct batch *b, const char *set, size_t index)
 {
-	struct nlmsghdr *h = open_list(b, (struct step){ NFT_MSG_DELSETELEM, false }, set);
+	struct nlmsghdr *h = open_list(b, (struct step){ .message = NFT_MSG_DELSETELEM }, set);
 
 	h->nlmsg_seq = b->changes_seq + (uint32_t)index * SEQS_PER_CHANGE;
 	batch_close(b, h);
@@ -198,9 +198,9 @@ static void put_flush(struct batch *b, const char *set, size_t index)
  */
 static size_t steps_of(enum nft_op op, bool in_place, struct step ret_steps[static 3])
 {
-	static const struct step add = { NFT_MSG_NEWSETELEM, false };
-	static const struct step renew = { NFT_MSG_NEWSETELEM, true };
-	static const struct step del = { NFT_MSG_DELSETELEM, false };
+	static const struct step add = { .message = NFT_MSG_NEWSETELEM };
+	static const struct step renew = { .message = NFT_MSG_NEWSETELEM, .expiration = true };
+	static const struct step del = { .message = NFT_MSG_DELSETELEM };
 
 	switch (op) {
 	case NFT_ADD:
@@ -243,8 +243,10 @@ void batch_changes(struct batch *b, const struct nft_change *changes, size_t n, 
 	for (i = 0; i < n; i += run) {
 		run = run_length(changes + i, n - i);
 		n_steps = steps_of(changes[i].op, in_place, steps);
-		for (unsigned int s = 0; s < n_steps; s++)
-			put_run(b, steps[s], s, changes + i, run, i);
+		for (size_t s = 0; s < n_steps; s++) {
+			steps[s].nth = (uint8_t)s;
+			put_run(b, steps[s], changes + i, run, i);
+		}
 		if (changes[i].op == NFT_FLUSH)
 			put_flush(b, changes[i].key.set, i);
 	}

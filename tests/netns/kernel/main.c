@@ -26,6 +26,8 @@ void kernel_row(const char *name)
 	check_row(name);
 }
 
+static const char *format(const char *fmt, va_list args) POSTERN_PRINTF(1, 0);
+
 static const char *format(const char *fmt, va_list args)
 {
 	static char command[4096];
