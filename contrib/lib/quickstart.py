@@ -12,8 +12,10 @@ A kept laboratory is described in /run/postern-quickstart.json (what `--down` en
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
+import threading
 import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -103,7 +105,7 @@ def rows_both(family):
         Row("box1", f"ntpdig -t 3 {labnet.NTP6 if v6 else labnet.NTP}", works()),
         Row("box1", f"{curl} https://google.com", no_address((6,)), "google.com"),
         Row("box1", f"{curl} https://github.com", no_address((6,)), "github.com"),
-        Row("box1", f"wget -{family} -T 10 -t 1 -qO- http://example.com", no_address((1, 4)), "example.com"),
+        Row("box1", f"wget -{family} -T 10 -t 1 -nv -O- http://example.com", no_address((1, 4)), "example.com"),
         Row("box1", f"ping -{family} -c 1 -W 5 {outside}", refused((1, 2), "fails at once"), outside),
         Row("box1", f"{curl} -k {url(never)}", refused((7,)), never),
         Row("box1", f"{curl} -k {url(pinned, 8443)}", refused((7,)), pinned),
@@ -234,22 +236,32 @@ def demonstrate():
     return table.wrong, daemon
 
 
+def tied(fd):
+    """Until the process outside has confirmed that it keeps us, its end is ours."""
+    def wait_for_word():
+        if os.read(fd, 1) != b"k":
+            os._exit(1)
+    threading.Thread(target=wait_for_word, daemon=True).start()
+
+
+def stay(fd, wrong):
+    """Says how it went, and never returns: the laboratory lives as long as its first process."""
+    sys.stdout.flush()
+    os.write(fd, b"1" if wrong else b"0")
+    while True:
+        time.sleep(3600)
+
+
 def inside():
+    if KEEP_FD in os.environ:
+        tied(int(os.environ[KEEP_FD]))
     try:
         wrong, daemon = demonstrate()
     except (LabError, labcell.Skip) as e:
         print(f"quickstart: {e}", file=sys.stderr)
         return 1
-    fd = os.environ.get(KEEP_FD)
-    if fd:
-        os.write(int(fd), b"1" if wrong else b"0")
-        os.close(int(fd))
-        sys.stdout.flush()
-        null = os.open("/dev/null", os.O_RDWR)
-        os.dup2(null, 1)
-        os.dup2(null, 2)
-        while True:
-            time.sleep(3600)
+    if KEEP_FD in os.environ:
+        stay(int(os.environ[KEEP_FD]), wrong)
     daemon.stop()
     return 1 if wrong else 0
 
@@ -275,21 +287,30 @@ def kept():
     return state if start_time(state["pid"]) == state["start"] else None
 
 
+def relay(stream):
+    for line in stream:
+        sys.stdout.write(line.decode("utf-8", "replace"))
+
+
 def keep():
     if kept():
         sys.exit("quickstart: one is already up: contrib/quickstart --down")
-    read_fd, write_fd = os.pipe()
-    os.set_inheritable(write_fd, True)
-    os.environ[KEEP_FD] = str(write_fd)
-    proc = labcell.start([sys.executable, "-B", os.path.abspath(__file__)], detach=True, pass_fds=(write_fd,))
-    os.close(write_fd)
-    result = os.read(read_fd, 1)
+    ours, theirs = socket.socketpair()
+    os.environ[KEEP_FD] = str(theirs.fileno())
+    # Its output comes through a pipe of ours: what stays up must not hold on to this command's own output.
+    proc = labcell.start([sys.executable, "-B", os.path.abspath(__file__)], detach=True, pass_fds=(theirs.fileno(),),
+                         output=subprocess.PIPE)
+    theirs.close()
+    threading.Thread(target=relay, args=(proc.stdout,), daemon=True).start()
+    result = ours.recv(1)
     if not result:
         return proc.wait() or 1
+    time.sleep(0.2)  # the last lines of the relay
     first = labcell.first_process(proc.pid)
     with open(STATE, "w", encoding="ascii") as f:
         json.dump({"pid": proc.pid, "start": start_time(proc.pid), "first": first, "cgroup": labcell.cgroup_name(),
                    "namespaces": sorted(labcell.namespaces_of(first))}, f)
+    ours.send(b"k")
     print(f"""
 The laboratory stays up.
   into the sandbox:        sudo contrib/quickstart --enter box1

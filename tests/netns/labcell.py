@@ -173,7 +173,7 @@ def cgroup_name():
     return f"postern-lab-{os.getpid()}"
 
 
-def start(argv, detach=False, pass_fds=()):
+def start(argv, detach=False, pass_fds=(), output=None):
     """Starts argv in a new cell. Returns the Popen of unshare; its only child is pid 1 of the cell."""
     _need(["unshare", "ip", "nft", "ss", "mount"])
     env = dict(os.environ)
@@ -187,7 +187,7 @@ def start(argv, detach=False, pass_fds=()):
             "/bin/sh", "-c", '"$@"; exit $?', "sh"]
     return subprocess.Popen(cell + argv, env=env, preexec_fn=None if detach else _die_with_parent,
                             start_new_session=detach, stdin=subprocess.DEVNULL if detach else None,
-                            pass_fds=pass_fds)
+                            stdout=output, stderr=subprocess.STDOUT if output else None, pass_fds=pass_fds)
 
 
 def first_process(unshare_pid):
