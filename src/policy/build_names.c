@@ -167,6 +167,7 @@ struct interner {
 	uint32_t *ids;
 	size_t n_ids, used;
 	struct build_array lists; /* uint32_t: of the set being made */
+	uint32_t last_list, last_id; /* the set of one list that was made last: most names have the same */
 };
 
 static const uint32_t *set_lists(const struct build_names *t, uint32_t id)
@@ -244,9 +245,14 @@ static int settle(struct interner *in, uint32_t *head)
 {
 	const struct build_link *links = (const struct build_link *)(void *)in->names->links.data;
 	uint32_t *lists, n = 0;
+	int rc;
 
 	if (!*head)
 		return 0; /* which is the empty set */
+	if (!links[*head - 1].next && in->last_id && links[*head - 1].list == in->last_list) {
+		*head = in->last_id;
+		return 0;
+	}
 	in->lists.n = 0;
 	for (uint32_t at = *head; at; at = links[at - 1].next) {
 		uint32_t *list = build_array_add(&in->lists, 1);
@@ -260,7 +266,12 @@ static int settle(struct interner *in, uint32_t *head)
 	for (size_t i = 0; i < in->lists.n; i++)
 		if (i == 0 || lists[i] != lists[i - 1])
 			lists[n++] = lists[i];
-	return intern(in, lists, n, head);
+	rc = intern(in, lists, n, head);
+	if (rc == 0 && n == 1) {
+		in->last_list = lists[0];
+		in->last_id = *head;
+	}
+	return rc;
 }
 
 int build_names_finish(struct build_names *t)

@@ -42,6 +42,8 @@ static void ask(struct reach *r, const struct holder *h, const struct dns_name *
 	uint32_t found;
 
 	out->n_patterns++;
+	if (h->rule == 0)
+		return; /* nothing comes before */
 	if (wildcard) {
 		if (pattern->len > DNS_NAME_MAX - 2)
 			return;
@@ -109,6 +111,21 @@ static int collect(struct reach *r, size_t *ret_n)
 	return 0;
 }
 
+/* A name of the table; dns_name_read() would build it byte by byte, which shows at a million. */
+static bool read_name(const uint8_t *names, uint64_t n_bytes, uint64_t at, struct dns_name *ret_name)
+{
+	uint64_t left = at < n_bytes ? n_bytes - at : 0;
+	size_t len = 0;
+
+	while (len < left && len < DNS_NAME_MAX && names[at + len])
+		len += 1u + names[at + len];
+	if (len >= left || len >= DNS_NAME_MAX)
+		return false;
+	ret_name->len = (uint8_t)(len + 1);
+	memcpy(ret_name->wire, names + at, len + 1);
+	return true;
+}
+
 int image_reach(const struct image *im, struct image_reach **ret_rules, size_t *ret_n)
 {
 	const struct image_slot *slots = im->section[SECTION_SLOTS];
@@ -117,14 +134,9 @@ int image_reach(const struct image *im, struct image_reach **ret_rules, size_t *
 	int rc = collect(&r, ret_n);
 
 	for (uint64_t i = 0; rc == 0 && i < im->count[SECTION_SLOTS]; i++) {
-		struct bytes_reader reader;
 		struct dns_name name;
 
-		if (!slots[i].wire)
-			continue;
-		bytes_reader_init(&reader, names, im->count[SECTION_NAMES]);
-		bytes_seek(&reader, slots[i].wire);
-		if (dns_name_read(&reader, false, &name) < 0)
+		if (!slots[i].wire || !read_name(names, im->count[SECTION_NAMES], slots[i].wire, &name))
 			continue;
 		ask_set(&r, slots[i].exact, &name, false);
 		ask_set(&r, slots[i].wildcard, &name, true);

@@ -11,6 +11,7 @@
 
 #include "postern/bytes.h"
 #include "postern/image_build.h"
+#include "postern/image_reach.h"
 #include "postern/match.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
@@ -106,6 +107,11 @@ static void use_policy(const struct image *im, const struct image_policy *p)
 
 static void use(const struct image *im)
 {
+	struct image_reach *reach;
+	size_t n;
+
+	if (image_reach(im, &reach, &n) == 0)
+		free(reach);
 	sink += strlen(image_string(im, image_settings(im)->audit_directory));
 	for (uint32_t i = 0; i < image_n_policies(im) && i < 64; i++)
 		use_policy(im, image_policy(im, i));

@@ -257,6 +257,80 @@ static void test_settings(struct kit *k)
 	image_unmap(im);
 }
 
+static const struct image_rule *rule(const struct image *im, uint32_t i)
+{
+	return image_rule(im, image_policy(im, 0), i);
+}
+
+static bool has_service(const struct image *im, const struct image_static *s, uint8_t protocol, unsigned int first, unsigned int last)
+{
+	for (uint32_t i = 0; i < s->n_services; i++) {
+		const struct image_service *v = image_services(im, s->first_service + i);
+
+		if (v->protocol == protocol && v->first == first && v->last == last)
+			return true;
+	}
+	return false;
+}
+
+/* Every setting of a rule arrives in the image, under both of Route 53's spellings. */
+static void test_fields(struct kit *k)
+{
+	char text[DNS_NAME_TEXT_MAX];
+	const struct image_static *e;
+	struct dns_name target;
+	struct image *im;
+
+	good_files();
+	kit_write("p.conf", "name = \"p\"; refusal = \"drop\"; ingress = ( );\ndns = (\n"
+		"{ name = \"a\"; priority = 1; action = \"ALLOW\"; domains = \"a.example\"; ports = [ \"tcp/443\", \"udp/443\" ]; "
+		"redirection = \"TRUST_REDIRECTION_DOMAIN\"; https_records = \"strip\"; qtype = \"type28\"; },\n"
+		"{ name = \"b\"; priority = 2; action = \"BLOCK\"; domains = \"b.example\"; response = \"OVERRIDE\"; "
+		"override_domain = \"Sink.Example.\"; override_ttl = 7; redirection = \"INSPECT_REDIRECTION_DOMAIN\"; },\n"
+		"{ name = \"c\"; priority = 3; action = \"BLOCK\"; domains = \"c.example\"; response = \"NXDOMAIN\"; redirection = \"TRUST\"; },\n"
+		"{ name = \"d\"; priority = 4; action = \"ALERT\"; domains = \"d.example\"; ports = []; qtype = \"HTTPS\"; } );\n"
+		"egress = ( { name = \"e\"; to = [ \"192.0.2.0/24\", \"2001:db8::1\" ]; action = \"ALERT\"; ports = [ \"tcp/1-9\", \"udp\", "
+		"\"icmp/8\", \"icmpv6\", \"proto/47\", \"all\" ]; } );\n");
+	(void)settings(k, &im);
+	CHECK(image_policy(im, 0)->refusal == REFUSAL_DROP && image_policy(im, 0)->has_ingress && !image_policy(im, 0)->n_ingress);
+	CHECK(rule(im, 0)->redirection == REDIRECTION_TRUST && rule(im, 0)->https_records == HTTPS_STRIP && rule(im, 0)->qtype == 28);
+	CHECK(rule(im, 0)->n_services == 2 && image_services(im, rule(im, 0)->first_service + 1)->protocol == 17);
+	CHECK(rule(im, 0)->place.line == 3 && rule(im, 3)->place.line == 6);
+	CHECK(rule(im, 1)->response == RESPONSE_OVERRIDE && rule(im, 1)->override_ttl_s == 7 && rule(im, 1)->redirection == REDIRECTION_INSPECT);
+	CHECK(image_wire(im, rule(im, 1)->override_wire, &target));
+	CHECK_STR(dns_name_to_text(&target, text), "sink.example");
+	CHECK(rule(im, 2)->response == RESPONSE_NXDOMAIN && rule(im, 2)->redirection == REDIRECTION_TRUST);
+	CHECK(rule(im, 2)->override_wire == IMAGE_NONE && rule(im, 3)->qtype == 65 && rule(im, 3)->action == ACTION_ALERT);
+	e = image_egress(im, image_policy(im, 0), 0);
+	CHECK(e->action == ACTION_ALERT && e->n_prefixes == 2 && e->n_services == 6);
+	CHECK(has_service(im, e, 6, 1, 9) && has_service(im, e, 17, 0, 65535) && has_service(im, e, 1, 8, 8));
+	CHECK(has_service(im, e, 58, 0, 65535) && has_service(im, e, 47, 0, 65535) && has_service(im, e, 0, 0, 65535));
+	image_unmap(im);
+}
+
+/* A list that two policies name is read once, and each has its own rules for it. */
+static void test_shared_list(struct kit *k)
+{
+	static const char format[] = "name = \"%s\"; lists: { l = { file = \"list.txt\"; }; }; dns = ( { name = \"%s\"; priority = 1; "
+		"action = \"ALLOW\"; domains = \"@l\"; ports = \"tcp/%u\"; } );\n";
+	char text[512];
+	struct dns_name n;
+	struct image *im;
+
+	kit_write("postern.conf", "policies = [ \"p.conf\", \"q.conf\" ]; upstreams = \"192.0.2.53\";\n");
+	snprintf(text, sizeof(text), format, "p", "r", 80);
+	kit_write("p.conf", text);
+	snprintf(text, sizeof(text), format, "q", "s", 443);
+	kit_write("q.conf", text);
+	kit_write("list.txt", "a.example\n");
+	(void)settings(k, &im);
+	CHECK(dns_name_from_text("a.example", &n) == 0);
+	CHECK(match_name(im, image_policy(im, 0), &n, 1) == 0 && match_name(im, image_policy(im, 1), &n, 1) == 0);
+	CHECK(image_services(im, image_rule(im, image_policy(im, 1), 0)->first_service)->first == 443);
+	CHECK(image_n_files(im) == 4);
+	image_unmap(im);
+}
+
 int main(void)
 {
 	struct kit k;
@@ -270,6 +344,8 @@ int main(void)
 	test_includes(&k);
 	test_all(&k);
 	test_settings(&k);
+	test_fields(&k);
+	test_shared_list(&k);
 	kit_fini(&k);
 	return check_report();
 }
