@@ -166,6 +166,12 @@ enum role children_silent(const struct children *c, uint64_t now_ms, uint64_t li
 	return ROLE_GATE;
 }
 
+void children_excuse(struct children *c, uint64_t now_ms)
+{
+	for (unsigned int r = 0; r < ROLE_COUNT; r++)
+		c->all[r].answered_ms = now_ms;
+}
+
 bool children_ready(const struct children *c)
 {
 	for (unsigned int r = 0; r < ROLE_COUNT; r++)

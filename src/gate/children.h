@@ -49,6 +49,8 @@ POSTERN_MUST_CHECK int children_send(struct children *c, enum role to, enum mess
 void children_ping(struct children *c);
 /* The first child that has not answered for @limit_ms, or ROLE_GATE for none. */
 enum role children_silent(const struct children *c, uint64_t now_ms, uint64_t limit_ms);
+/* Silence counts from now on: it was the gate that did not run (stopped, or the machine was). */
+void children_excuse(struct children *c, uint64_t now_ms);
 bool children_ready(const struct children *c);
 
 #endif

@@ -24,6 +24,7 @@
 
 #define TICK_MS 100
 #define PING_EVERY_TICKS 5
+#define LATE_MS 1000 /* a tick so late says that this process did not run */
 #define CGROUPS_EVERY_TICKS 2
 #define NOTES_EACH_TICK 512
 #define MESSAGES_EACH_TURN 256 /* of one child, before the others have theirs */
@@ -196,9 +197,13 @@ static void tell_notes(struct gate *g)
 	}
 }
 
-static void tick(struct gate *g, unsigned int n, uint64_t now_ms)
+static void tick(struct gate *g, unsigned int n, uint64_t due_ms, uint64_t now_ms)
 {
-	enum role silent = children_silent(&g->children, now_ms, g->options.silence_ms);
+	enum role silent;
+
+	if (now_ms > due_ms + LATE_MS)
+		children_excuse(&g->children, now_ms);
+	silent = children_silent(&g->children, now_ms, g->options.silence_ms);
 
 	if (silent != ROLE_GATE) {
 		log_err("%s has not answered for %u ms", role_text(silent), g->options.silence_ms);
@@ -286,7 +291,7 @@ static void run(struct gate *g)
 		int n;
 
 		if (now_ms >= next_tick_ms) {
-			tick(g, n_ticks++, now_ms);
+			tick(g, n_ticks++, next_tick_ms, now_ms);
 			next_tick_ms = now_ms + TICK_MS;
 		}
 		n = loop_wait(&g->loop, events, ARRAY_LEN(events), (int)(next_tick_ms - now_ms));

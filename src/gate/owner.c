@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Two one-question netlink dialogues. Both are answered inside sendto(2), so one non-blocking receive
- * follows; answers are read with libmnl's validated attributes.
+ * One-question netlink dialogues. All are answered inside sendto(2), so one non-blocking receive
+ * follows; answers are read with libmnl's validated attributes. The name of an interface is asked for in the same way:
+ * if_indextoname(3) opens a socket of its own, which the gate's filter does not permit.
  */
 #include "owner.h"
 
@@ -11,7 +12,6 @@
 #include <linux/inet_diag.h>
 #include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
-#include <net/if.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -89,6 +89,34 @@ static int find_route(struct owners *o, const struct addr *a, struct route *ret_
 	return ask(o, o->route, nlh, read_route, ret_route);
 }
 
+static int read_name(const struct nlmsghdr *nlh, void *context)
+{
+	struct owner *owner = context;
+	const struct nlattr *attr;
+
+	if (nlh->nlmsg_type != RTM_NEWLINK || nlh->nlmsg_len < mnl_nlmsg_size(sizeof(struct ifinfomsg)))
+		return MNL_CB_ERROR;
+	mnl_attr_for_each(attr, nlh, sizeof(struct ifinfomsg))
+		if (mnl_attr_get_type(attr) == IFLA_IFNAME && mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) == 0 &&
+			mnl_attr_get_payload_len(attr) <= sizeof(owner->interface))
+			memcpy(owner->interface, mnl_attr_get_str(attr), mnl_attr_get_payload_len(attr));
+	return MNL_CB_OK;
+}
+
+static int find_name(struct owners *o, uint32_t index, struct owner *ret_owner)
+{
+	char buf[256] = {0};
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+	struct ifinfomsg *ifi = mnl_nlmsg_put_extra_header(nlh, sizeof(*ifi));
+	int rc;
+
+	nlh->nlmsg_type = RTM_GETLINK;
+	ifi->ifi_family = AF_UNSPEC;
+	ifi->ifi_index = (int)index;
+	rc = ask(o, o->route, nlh, read_name, ret_owner);
+	return rc == 0 && !ret_owner->interface[0] ? -ENODEV : rc;
+}
+
 static int read_socket(const struct nlmsghdr *nlh, void *context)
 {
 	const struct inet_diag_msg *m = mnl_nlmsg_get_payload(nlh);
@@ -135,8 +163,10 @@ int owner_find(struct owners *o, const struct owner_query *q, struct owner *ret_
 	if (rc < 0)
 		return rc;
 	owner.local = route.local;
-	if (!route.local && !if_indextoname(route.oif, owner.interface))
-		return -errno;
+	if (!route.local)
+		rc = find_name(o, route.oif, &owner);
+	if (rc < 0)
+		return rc;
 	if (route.local && (q->protocol == IPPROTO_TCP || q->protocol == IPPROTO_UDP))
 		(void)!find_socket(o, q, &owner); /* without a socket it is the host's */
 	*ret_owner = owner;

@@ -283,6 +283,7 @@ void pinbook_bury(struct pinbook *b, uint32_t pin)
 
 	list_remove(b, list_of(b, p), pin);
 	p->state = PIN_GHOST;
+	pinbook_uncount(b, pin);
 	b->n_live[p->key.slot]--;
 	b->n_live_all--;
 	list_append(b, &b->ghosts, pin);

@@ -8,7 +8,7 @@
  *        names on one address do not take it from each other.
  * lease: the holds of one name in one sandbox.
  * ghost: a pin whose kernel element is gone, kept as memory: a flow that began under it may outlive
- *        it, and a reload has to know whose it was. The oldest ghosts make room.
+ *        it, and a reload has to know whose it was. Ghosts count for no quota, and the oldest make room.
  */
 #ifndef GATE_PINBOOK_H
 #define GATE_PINBOOK_H

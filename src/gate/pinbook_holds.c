@@ -35,7 +35,7 @@ uint32_t pinbook_count_name(const struct pinbook *b, uint16_t slot, const struct
 {
 	uint32_t lease = pinbook_find_lease(b, slot, name);
 
-	return lease == PINBOOK_NONE ? 0 : b->leases[lease].n_holds;
+	return lease == PINBOOK_NONE ? 0 : b->leases[lease].n_counted;
 }
 
 /* The tally of a rule, or the empty place where it belongs. */
@@ -54,10 +54,15 @@ uint32_t pinbook_count_rule(const struct pinbook *b, uint16_t slot, uint32_t rul
 	return b->tallies[tally_place(b, slot, rule)].n;
 }
 
-/* False where the table has no room: it is never more than half full, so places are found. */
-static bool tally_add(struct pinbook *b, uint16_t slot, uint32_t rule)
+/* Adds a counted hold. False where the table has no room: it is never more than half full, so places are found. */
+static bool tally_add(struct pinbook *b, const struct hold *h)
 {
+	uint16_t slot = b->leases[h->lease].slot;
+	uint32_t rule = h->rule;
 	struct tally *t = &b->tallies[tally_place(b, slot, rule)];
+
+	if (!h->counted)
+		return true;
 
 	if (!t->key) {
 		if (b->n_tallies == PINBOOK_RULES_MAX)
@@ -77,7 +82,7 @@ bool pinbook_holds(const struct pinbook *b, const struct pin_key *key, const str
 		return false;
 	for (uint32_t h = b->pins[pin].first_hold; h != NIL; h = b->holds[h - 1].pin_next)
 		if (b->holds[h - 1].lease == lease)
-			return true;
+			return b->holds[h - 1].counted;
 	return false;
 }
 
@@ -97,14 +102,39 @@ static void free_lease_if_empty(struct pinbook *b, uint32_t lease)
 	b->n_leases--;
 }
 
+static void count(struct pinbook *b, struct hold *h)
+{
+	if (h->counted)
+		return;
+	h->counted = true;
+	ASSERT(tally_add(b, h)); /* room was asked for */
+	b->leases[h->lease].n_counted++;
+}
+
+static void uncount(struct pinbook *b, struct hold *h)
+{
+	struct tally *t = &b->tallies[tally_place(b, b->leases[h->lease].slot, h->rule)];
+
+	if (!h->counted)
+		return;
+	h->counted = false;
+	if (t->n)
+		t->n--;
+	b->leases[h->lease].n_counted--;
+}
+
+void pinbook_uncount(struct pinbook *b, uint32_t pin)
+{
+	for (uint32_t h = b->pins[pin].first_hold; h != NIL; h = b->holds[h - 1].pin_next)
+		uncount(b, &b->holds[h - 1]);
+}
+
 void pinbook_drop_hold(struct pinbook *b, uint32_t *link)
 {
 	uint32_t hold = *link - 1;
 	uint32_t lease = b->holds[hold].lease;
-	struct tally *t = &b->tallies[tally_place(b, b->leases[lease].slot, b->holds[hold].rule)];
 
-	if (t->n)
-		t->n--;
+	uncount(b, &b->holds[hold]);
 	*link = b->holds[hold].pin_next;
 	b->holds[hold].pin_next = b->free_hold;
 	b->free_hold = hold + 1;
@@ -146,6 +176,7 @@ void pinbook_put_hold(struct pinbook *b, uint32_t pin, uint32_t rule, const stru
 			continue;
 		if (b->holds[h - 1].expires_ms < expires_ms)
 			b->holds[h - 1].expires_ms = expires_ms;
+		count(b, &b->holds[h - 1]);
 		return;
 	}
 	if (b->free_hold != NIL) {
@@ -157,7 +188,7 @@ void pinbook_put_hold(struct pinbook *b, uint32_t pin, uint32_t rule, const stru
 	}
 	b->holds[hold] = (struct hold){.lease = lease, .rule = rule, .pin_next = b->pins[pin].first_hold,
 		.expires_ms = expires_ms};
-	ASSERT(tally_add(b, b->pins[pin].key.slot, rule));
+	count(b, &b->holds[hold]);
 	b->pins[pin].first_hold = hold + 1;
 	b->leases[lease].n_holds++;
 	b->n_holds++;
@@ -170,7 +201,7 @@ void pinbook_recount(struct pinbook *b)
 	b->n_tallies = 0;
 	for (uint32_t pin = pinbook_next(b, PINBOOK_NONE); pin != PINBOOK_NONE; pin = pinbook_next(b, pin))
 		for (uint32_t h = b->pins[pin].first_hold; h != NIL; h = b->holds[h - 1].pin_next)
-			ASSERT(tally_add(b, b->pins[pin].key.slot, b->holds[h - 1].rule)); /* no more than before */
+			ASSERT(tally_add(b, &b->holds[h - 1])); /* no more than before */
 }
 
 bool pinbook_holder(const struct pinbook *b, uint32_t pin, uint32_t *ret_rule, struct dns_name *ret_name)
@@ -224,7 +255,7 @@ static void review_pin(struct pinbook *b, uint32_t pin, pinbook_keep keep, void 
 		struct hold *h = &b->holds[*link - 1];
 		const struct dns_name name = b->leases[h->lease].name;
 
-		if (keep(context, &b->pins[pin].key, &name, &h->rule) && tally_add(b, b->pins[pin].key.slot, h->rule))
+		if (keep(context, &b->pins[pin].key, &name, &h->rule) && tally_add(b, h))
 			link = &h->pin_next;
 		else
 			pinbook_drop_hold(b, link);

@@ -29,12 +29,14 @@ struct pin {
 struct hold {
 	uint32_t lease, rule;
 	uint32_t pin_next; /* also: free list */
+	bool counted;	   /* in its lease and its tally: not as the memory of a ghost */
 	uint64_t expires_ms;
 };
 
 struct lease {
 	uint32_t next; /* in bucket, or in the free list */
 	uint32_t n_holds; /* 0: free */
+	uint32_t n_counted; /* what the quota of a name is about */
 	uint16_t slot;
 	struct dns_name name; /* lower case */
 };
@@ -71,6 +73,8 @@ struct pinbook {
 
 /* pinbook_holds.c */
 uint32_t pinbook_find_lease(const struct pinbook *b, uint16_t slot, const struct dns_name *name);
+/* The pin is a ghost now: its holds no longer count. */
+void pinbook_uncount(struct pinbook *b, uint32_t pin);
 /* Takes the hold that *link names out of its pin, its lease and its tally. */
 void pinbook_drop_hold(struct pinbook *b, uint32_t *link);
 /* A new hold of @name on @pin, or a longer one. */

@@ -5,6 +5,9 @@
  * Operations: an address that is not pinned is added; one that is, is renewed; one that is
  * pinned under other names only is deleted and added in the same transaction, because an element's comment
  * cannot be changed and the listing shall name everybody who holds it.
+ * Once a transaction has failed of which it is not known that nothing was done (a lost acknowledgement), or expired pins could
+ * not be deleted, the kernel may hold pins that the book does not: adding would leave them their old, shorter timeout, so from
+ * then on additions are renewals.
  * All arrays are allocated once: a request costs no allocation of ours.
  */
 #include "pins.h"
@@ -29,6 +32,7 @@ struct pins {
 	struct nft *nft;
 	struct pinbook *book;
 	uint64_t counters[PINS_COUNTER_COUNT];
+	bool unsure; /* the kernel may hold pins of which the book does not know */
 	struct pending pending[PINS_BATCH_MAX];
 	size_t n_changes;
 	struct nft_change changes[NFT_CHANGES_KEPT];
@@ -87,12 +91,23 @@ static bool put_change(struct pins *p, enum nft_op op, const struct nft_key *key
 	return true;
 }
 
+/* Of a transaction that the kernel refused for a reason of its own, it is known that it did nothing. */
+static int commit(struct pins *p, const struct nft_change *changes, size_t n)
+{
+	int rc = nft_commit(p->nft, changes, n, NULL);
+
+	p->counters[PINS_COMMITS]++;
+	p->unsure |= rc == -ENOBUFS || rc == -EPROTO;
+	return rc;
+}
+
 /* The changes of one pin; -ENOSPC where the transaction is full, -EAFNOSUPPORT where no selector can hold it. */
 static int plan_pin(struct pins *p, const struct sandbox *s, const struct pin_key *key, const struct admission *a)
 {
 	const struct service service = {key->protocol, key->port, key->port};
 	uint32_t pin = pinbook_find(p->book, key);
 	bool new_name = pin != PINBOOK_NONE && !pinbook_holds(p->book, key, &a->name);
+	bool add = new_name || (pin == PINBOOK_NONE && !p->unsure);
 	uint64_t timeout_ms = a->lifetime_ms + PINS_KERNEL_SLACK_MS;
 	char comment[COMMENT_MAX];
 	int rc = -EAFNOSUPPORT;
@@ -106,7 +121,7 @@ static int plan_pin(struct pins *p, const struct sandbox *s, const struct pin_ke
 			continue;
 		if (new_name)
 			fits = put_change(p, NFT_DESTROY, &k, 0, NULL);
-		fits = fits && put_change(p, pin == PINBOOK_NONE || new_name ? NFT_ADD : NFT_RENEW, &k, timeout_ms, comment);
+		fits = fits && put_change(p, add ? NFT_ADD : NFT_RENEW, &k, timeout_ms, comment);
 		if (!fits)
 			return -ENOSPC;
 		rc = 0;
@@ -207,8 +222,7 @@ static void commit_each(struct pins *p, size_t n)
 
 		if (pend->admission.reason != REASON_NONE || pend->n_changes == 0)
 			continue;
-		p->counters[PINS_COMMITS]++;
-		if (nft_commit(p->nft, p->changes + pend->first_change, pend->n_changes, NULL) == 0)
+		if (commit(p, p->changes + pend->first_change, pend->n_changes) == 0)
 			continue;
 		log_warning("pin failed: %s", nft_error(p->nft));
 		p->counters[PINS_FAILED]++;
@@ -227,11 +241,8 @@ void pins_request(struct pins *p, const struct pins_view *v, uint64_t now_ms, co
 		pins += p->pending[i].admission.reason == REASON_NONE ? p->pending[i].admission.n_pins : 0;
 		names += p->pending[i].admission.reason == REASON_NONE;
 	}
-	if (p->n_changes) {
-		p->counters[PINS_COMMITS]++;
-		if (nft_commit(p->nft, p->changes, p->n_changes, NULL) < 0)
-			commit_each(p, n);
-	}
+	if (p->n_changes && commit(p, p->changes, p->n_changes) < 0)
+		commit_each(p, n);
 	for (size_t i = 0; i < n; i++) {
 		const struct admission *a = &p->pending[i].admission;
 
@@ -272,6 +283,7 @@ size_t pins_tick(struct pins *p, const struct sandboxes *t, uint64_t now_ms)
 	if (p->n_changes && nft_commit(p->nft, p->changes, p->n_changes, NULL) < 0) {
 		/* the kernel's own timeout ends them PINS_KERNEL_SLACK_MS later: the book may go on */
 		log_warning("expired pins not deleted: %s", nft_error(p->nft));
+		p->unsure = true;
 	}
 	for (size_t i = 0; i < n; i++)
 		pinbook_bury(p->book, over[i]);

@@ -18,11 +18,12 @@ import shutil
 import signal
 import sys
 
-from labcell import WORK, LabError, Skip, wait_for
+from labcell import CGROUP, WORK, LabError, Skip, wait_for
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
-UID_BASE = 64100
+# RLIMIT_NPROC counts the processes of a uid on the whole machine, so each cell has its own; the number is that of its cgroup.
+UID_BASE = 64100 + 16 * (int(os.environ.get(CGROUP, "0").rpartition("-")[2]) % 4096)
 BIN = f"{WORK}/bin"
 ETC = "/etc/postern"
 RUNTIME = "/run/postern"
@@ -89,6 +90,9 @@ class Postern:
         self.state_file = f"{WORK}/posternd.state"
         self.log = f"{WORK}/posternd.log"
         self.supervisor = None
+        for old in (self.state_file, self.state_file + ".notify"):  # of the daemon before this one
+            if os.path.exists(old):
+                os.unlink(old)
         os.makedirs(f"{ETC}/policies", exist_ok=True)
         for folder in (RUNTIME, AUDIT):
             os.makedirs(folder, mode=0o755, exist_ok=True)

@@ -52,6 +52,9 @@ static void test_two_names_one_address(void)
 	pinbook_bury(book, pin);
 	CHECK(pinbook_find(book, &k) == PINBOOK_NONE && pinbook_find_any(book, &k) == pin);
 	CHECK(pinbook_held(book, pin)); /* a ghost remembers whose it was */
+	CHECK(pinbook_count_name(book, 3, &b) == 0 && pinbook_count_rule(book, 3, 1) == 0); /* and counts for no quota */
+	CHECK(pinbook_put(book, &k, 1, &b, NOW + 19000) == pin && pinbook_count_name(book, 3, &b) == 1);
+	CHECK(pinbook_count_rule(book, 3, 1) == 1 && pinbook_holds(book, &k, &b));
 	CHECK(pinbook_put(book, &k, 0, &a, NOW + 20000) == pin && pinbook_count(book, SANDBOX_NONE) == 1);
 	pinbook_drop(book, pin);
 	CHECK(pinbook_find_any(book, &k) == PINBOOK_NONE && pinbook_count(book, 3) == 0);
