@@ -91,7 +91,8 @@ static bool holds(struct procs *p, const struct procs_search *s, int dir)
 	snprintf(want, sizeof(want), "socket:[%u]", s->inode);
 	while (!found && looked < PROCS_FDS_MAX && (n = syscall(SYS_getdents64, fds, p->dents, DENTS_BYTES)) > 0) {
 		for (long at = 0; at < n && !found && looked < PROCS_FDS_MAX; looked++) {
-			const struct entry *e = (const struct entry *)((const char *)p->dents + at);
+			/* the kernel aligns each entry to 8 bytes, and the buffer is (getdents(2)) */
+			const struct entry *e = (const void *)((const char *)p->dents + at);
 
 			if (looked % FDS_BETWEEN_CLOCKS == FDS_BETWEEN_CLOCKS - 1 && clock_now_us() > s->until_us)
 				looked = PROCS_FDS_MAX;

@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "kernel/keys.h"
+#include "postern/event.h"
 #include "postern/log.h"
 
 #define PAIRS_MAX 4096 /* (prefix, service) pairs of one sandbox and direction; the compiler refuses more */
@@ -61,10 +62,13 @@ uint32_t elements_digest(const struct image *im, const char *name)
 
 size_t elements_comment(const struct sandbox *s, uint32_t digest, unsigned int i, char *text, size_t cap)
 {
-	int n = snprintf(text, cap, "%s %s %08x%s%s%s", s->name, s->policy, digest, s->runtime ? " runtime" : "",
+	/* a whole selector's worth of room first, so that only the caller's buffer can cut */
+	char full[2 * SANDBOX_NAME_MAX + SELECTOR_CGROUP_MAX + 32];
+	int n = snprintf(full, sizeof(full), "%s %s %08x%s%s%s", s->name, s->policy, digest, s->runtime ? " runtime" : "",
 		s->runtime && s->kind == SANDBOX_CGROUP ? " " : "",
 		s->runtime && s->kind == SANDBOX_CGROUP ? s->selectors[i].cgroup : "");
 
+	event_set_text(text, cap, full);
 	return n < 0 ? cap : (size_t)n;
 }
 
