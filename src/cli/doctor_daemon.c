@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What the running daemon knows: whether it runs at all, what its counters tell, and sandboxes that do not confine as they seem to. */
+#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -47,14 +48,12 @@ static void look_at_interface(struct doctor *d, const char *sandbox, const char 
 {
 	char path[128];
 
-	/* a name is only part of a path after the daemon has checked it: no slash */
-	snprintf(path, sizeof(path), "/sys/class/net/%s", name);
-	if (strchr(name, '/') || access(path, F_OK) < 0) {
+	if (if_nametoindex(name) == 0) {
 		doctor_find(d, FINDING_NOTE, "none needed: it is confined from the moment it appears", "interface %s of sandbox %s does not exist yet",
 			name, sandbox);
 		return;
 	}
-	snprintf(path, sizeof(path), "/sys/class/net/%s/brport", name);
+	snprintf(path, sizeof(path), "/sys/class/net/%s/brport", name); /* it exists, so it holds no slash */
 	if (access(path, F_OK) == 0)
 		doctor_find(d, FINDING_PROBLEM, "select the sandbox by the bridge itself, or by source; one bridge a sandbox",
 			"interface %s of sandbox %s is a port of a bridge: what it sends comes in through the bridge, and is not seen as its own",
