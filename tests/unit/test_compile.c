@@ -227,7 +227,7 @@ static void test_settings(struct kit *k)
 	s = settings(k, &im);
 	CHECK_STR(image_string(im, s->audit_directory), "/var/log/postern");
 	d.audit_directory = s->audit_directory;
-	CHECK(memcmp(s, &d, sizeof(d)) == 0);
+	CHECK(memcmp(s, &d, offsetof(struct image_settings, forward_others) + 1) == 0); /* without the padding */
 	image_unmap(im);
 	kit_write("postern.conf", "policies = [ \"policies/*.conf\", \"none*.conf\" ];\nupstreams = [ \"192.0.2.1\", \"192.0.2.2:5353\", "
 		"\"2001:db8::53\", \"[2001:db8::54]:54\" ];\nforward_others = true; confined_group = 7; stub_port = 1000;\n"
