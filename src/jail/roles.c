@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <linux/capability.h>
+#include <linux/sockios.h>
 #include <pwd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -33,6 +34,7 @@ const size_t n_calls_common = ARRAY_LEN(calls_common);
 static const struct call gate_calls[] = {
 	ANY("sendto"), ANY("recvfrom"), ANY("memfd_create"), ANY("ftruncate"), ANY("kill"), ANY("wait4"),
 	ANY("signalfd4"), ANY("mremap"), ANY("lseek"), ANY("pread64"), WHEN("socket", 0, AF_UNIX), ANY("connect"),
+	WHEN("ioctl", 1, SIOCGIFNAME), /* whose a flow is: if_indextoname(3) */
 	ANY("openat"), /* cgroup directories, by O_PATH */ ANY("statx"), ANY("getuid"), ANY("unlink"),
 };
 

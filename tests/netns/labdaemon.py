@@ -34,6 +34,11 @@ ROLES = ("posternd", "postern-policy", "postern-resolver", "postern-verdict", "p
 
 
 def build_folder():
+    """Where the programs are. Sanitized builds permit more system calls: some tests run on the plain one as well."""
+    if os.environ.get("POSTERN_WANT_PLAIN"):
+        if "POSTERN_PLAIN" not in os.environ:
+            raise Skip("there is no plain build ($POSTERN_PLAIN): contrib/test makes one")
+        return os.environ["POSTERN_PLAIN"]
     return os.environ.get("POSTERN_BUILD") or f"{TOP}/build"
 
 
@@ -133,6 +138,8 @@ class Postern:
         # Processes without privileges and with a filter cannot run the leak check at their end.
         env["ASAN_OPTIONS"] = "detect_leaks=0:abort_on_error=1:" + env.get("ASAN_OPTIONS", "")
         env["UBSAN_OPTIONS"] = "print_stacktrace=1:halt_on_error=1:abort_on_error=1"
+        if os.path.exists(self.state_file):
+            os.unlink(self.state_file)
         with open(self.log, "ab") as log:
             self.supervisor = self.ns.popen(
                 [sys.executable, f"{HERE}/supervise.py", self.state_file, self.watchdog_s, self.restart_s,

@@ -354,6 +354,7 @@ class Internet:
 events {{ worker_connections 4096; }}
 http {{
   access_log {WORK}/web.access; default_type text/plain;
+  keepalive_timeout 1h; keepalive_requests 1000000;
 {temps}  server {{
     listen 80 backlog=4096; listen [::]:80 backlog=4096; listen 8443; listen [::]:8443;
     listen 443 ssl backlog=4096; listen [::]:443 ssl backlog=4096;

@@ -30,6 +30,8 @@ class Service:
         self.alive_at = 0.0
         self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         path = state_file + ".notify"
+        if os.path.exists(path):
+            os.unlink(path)  # of an earlier supervisor
         self.notify.bind(path)
         os.chmod(path, 0o666)
         self.env = dict(os.environ, NOTIFY_SOCKET=path)
