@@ -27,7 +27,30 @@ static bool append(struct dns_name *n, const uint8_t *label, uint8_t len)
 	return true;
 }
 
-int dns_name_read(struct bytes_reader *r, bool compressed, struct dns_name *ret_name)
+/*
+ * The usual name, without a pointer: found in one walk over its length bytes, copied at once. Returns its length,
+ * or 0 where there is something else, or more, than such a name.
+ */
+static size_t plain_length(const uint8_t *data, size_t left)
+{
+	size_t n = 0;
+	uint8_t len;
+
+	if (left > DNS_NAME_MAX)
+		left = DNS_NAME_MAX;
+	do {
+		if (n >= left)
+			return 0;
+		len = data[n];
+		if (len > DNS_LABEL_MAX)
+			return 0;
+		n += 1u + len;
+	} while (len);
+	return n;
+}
+
+/* By label, with pointers; and the error where there is one. */
+static int read_labels(struct bytes_reader *r, bool compressed, struct dns_name *ret_name)
 {
 	struct dns_name n = {0};
 	size_t lowest = r->pos, end = 0;
@@ -54,6 +77,19 @@ int dns_name_read(struct bytes_reader *r, bool compressed, struct dns_name *ret_
 	if (end)
 		bytes_seek(r, end);
 	*ret_name = n;
+	return 0;
+}
+
+int dns_name_read(struct bytes_reader *r, bool compressed, struct dns_name *ret_name)
+{
+	size_t left = bytes_left(r);
+	size_t len = left ? plain_length(r->data + r->pos, left) : 0;
+
+	if (!len)
+		return read_labels(r, compressed, ret_name);
+	memcpy(ret_name->wire, r->data + r->pos, len);
+	ret_name->len = (uint8_t)len;
+	bytes_skip(r, len);
 	return 0;
 }
 

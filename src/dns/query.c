@@ -32,52 +32,52 @@ static int read_options(struct bytes_reader *r, size_t len)
 	return r->failed || r->pos != end ? DNS_FORMERR : DNS_NOERROR;
 }
 
+static uint16_t get_u16(const uint8_t *p)
+{
+	return (uint16_t)(p[0] << 8 | p[1]);
+}
+
 /* The one additional record a query may have. RFC 6891 6.1. */
 static int read_opt(struct bytes_reader *r, struct dns_query *q)
 {
-	uint8_t extended, version;
-	uint16_t flags;
+	const uint8_t *p = bytes_read_view(r, DNS_OPT_SIZE);
+	uint16_t options;
 
-	if (bytes_read_u8(r) != 0 || bytes_read_u16(r) != DNS_TYPE_OPT || r->failed)
+	if (!p || p[0] != 0 || get_u16(p + 1) != DNS_TYPE_OPT)
 		return DNS_FORMERR;
-	q->udp_size = bytes_read_u16(r);
-	extended = bytes_read_u8(r);
-	version = bytes_read_u8(r);
-	flags = bytes_read_u16(r);
-	if (read_options(r, bytes_read_u16(r)) != DNS_NOERROR || extended)
+	options = get_u16(p + 9);
+	if (p[5] != 0 || (options && read_options(r, options) != DNS_NOERROR)) /* p[5]: extended RCODE */
 		return DNS_FORMERR;
+	q->udp_size = get_u16(p + 3);
 	q->edns = true;
-	q->dnssec_ok = flags & EDNS_DO;
-	return version ? DNS_BADVERS : DNS_NOERROR;
+	q->dnssec_ok = get_u16(p + 7) & EDNS_DO;
+	return p[6] ? DNS_BADVERS : DNS_NOERROR;
 }
 
 static int read_question(struct bytes_reader *r, struct dns_query *q)
 {
-	struct dns_name name;
+	const uint8_t *p;
 
-	if (dns_name_read(r, false, &name) < 0)
+	if (dns_name_read(r, false, &q->name) < 0)
 		return DNS_FORMERR;
-	q->qtype = bytes_read_u16(r);
-	q->qclass = bytes_read_u16(r);
-	if (r->failed || q->qtype == 0 || q->qtype == DNS_TYPE_OPT)
+	p = bytes_read_view(r, 4);
+	if (!p)
 		return DNS_FORMERR;
-	q->name = name;
-	return DNS_NOERROR;
+	q->qtype = get_u16(p);
+	q->qclass = get_u16(p + 2);
+	return q->qtype == 0 || q->qtype == DNS_TYPE_OPT ? DNS_FORMERR : DNS_NOERROR;
 }
 
-static int read_sections(struct bytes_reader *r, struct dns_query *q)
+static int read_sections(struct bytes_reader *r, const uint8_t *header, struct dns_query *q)
 {
-	uint16_t questions = bytes_read_u16(r);
-	uint16_t answers = bytes_read_u16(r);
-	uint16_t authority = bytes_read_u16(r);
-	uint16_t additional = bytes_read_u16(r);
+	uint16_t additional = get_u16(header + 10);
 	int rcode;
 
 	if (q->flags & OPCODE_MASK)
 		return DNS_NOTIMP;
 	if (q->flags & FLAGS_OF_ANSWERS)
 		return DNS_FORMERR;
-	if (questions != 1 || answers != 0 || authority != 0 || additional > 1)
+	if (get_u16(header + 4) != 1 || get_u16(header + 6) != 0 || get_u16(header + 8) != 0 || additional > 1)
 		return DNS_FORMERR;
 	rcode = read_question(r, q);
 	if (rcode == DNS_NOERROR && additional)
@@ -89,18 +89,22 @@ static int read_sections(struct bytes_reader *r, struct dns_query *q)
 
 int dns_query_parse(const void *data, size_t len, struct dns_query *ret_query)
 {
+	const uint8_t *header;
 	struct bytes_reader r;
 	int rcode;
 
 	bytes_reader_init(&r, data, len);
-	ret_query->id = bytes_read_u16(&r);
-	ret_query->flags = bytes_read_u16(&r);
 	ret_query->udp_size = 0;
 	ret_query->edns = ret_query->dnssec_ok = false;
 	ret_query->name.len = 0;
-	if (len < DNS_HEADER_SIZE || (ret_query->flags & DNS_QR))
+	header = bytes_read_view(&r, DNS_HEADER_SIZE);
+	if (!header)
 		return -EBADMSG;
-	rcode = read_sections(&r, ret_query);
+	ret_query->id = get_u16(header);
+	ret_query->flags = get_u16(header + 2);
+	if (ret_query->flags & DNS_QR)
+		return -EBADMSG;
+	rcode = read_sections(&r, header, ret_query);
 	if (rcode != DNS_NOERROR)
 		ret_query->name.len = 0;
 	return rcode;

@@ -11,13 +11,15 @@
 
 #include "postern/dns.h"
 
-#define CACHE_ENTRIES 32768 /* 8 ways of 4096; 40 MB if all are in use, of which only used pages exist */
-#define CACHE_WIRE_MAX 1024 /* longer replies are not kept */
-#define CACHE_TTLS_MAX 48   /* records of a kept reply */
+#define CACHE_SMALL_MAX 32768 /* replies of up to about 300 bytes: 12 MB if all are in use; unused pages do not exist */
+#define CACHE_LARGE_MAX 4096  /* longer ones: 5 MB */
+#define CACHE_WIRE_MAX 1024   /* longer still: not kept */
+#define CACHE_TTLS_MAX 48     /* records of a kept reply */
 
 /* Names are lower case in here. */
 struct cache_key {
 	uint64_t hash;
+	uint64_t name_hash; /* of sandbox and name, whatever the type */
 	uint32_t epoch; /* of the sandbox: an entry of another is dead */
 	uint16_t slot;
 	uint16_t qtype;
@@ -25,6 +27,7 @@ struct cache_key {
 };
 
 struct cache_entry {
+	uint64_t hash;
 	uint64_t stored_ms;
 	uint64_t expires_ms;	 /* the data's */
 	uint64_t pin_expires_ms; /* 0: nothing is pinned for it */
@@ -33,15 +36,19 @@ struct cache_entry {
 	uint32_t rule;
 	uint32_t epoch;
 	uint16_t slot, qtype;
-	uint16_t reason, action; /* enum reason, enum event_action: for the record and the EDE */
+	uint8_t reason, action; /* enum reason, enum event_action: for the record and the EDE */
 	uint16_t wire_len;
 	uint16_t addrs_at;	 /* the first address record; those after it are all addresses */
 	uint8_t n_addrs;
 	uint8_t n_ttls;
 	uint8_t name_len;
-	uint16_t ttl_at[CACHE_TTLS_MAX]; /* offsets of TTLs in wire */
-	uint8_t wire[CACHE_WIRE_MAX];
+	uint16_t ttl_at[]; /* n_ttls offsets of TTLs in the reply; then the reply */
 };
+
+static inline uint8_t *cache_wire(struct cache_entry *e)
+{
+	return (uint8_t *)(e->ttl_at + e->n_ttls);
+}
 
 struct cache;
 
@@ -52,8 +59,8 @@ void cache_key_make(const struct cache *c, const struct dns_name *name, uint16_t
 /* An entry in force at @now_ms (the caller looks at pin_expires_ms), or NULL. */
 struct cache_entry *cache_find(struct cache *c, const struct cache_key *k, uint64_t now_ms);
 /*
- * A place for a reply, in place of the same key's or the least used one. The caller has put wire_len, expires_ms and the
- * rest into @like; wire is @wire. NULL, and nothing of that key is left, where the reply is too long to be kept.
+ * A place for a reply, in place of the same key's, or one that is little used. The caller has put times, lengths and the
+ * rest into @like; the reply is @wire. NULL, and nothing of that key is left, where it is too long to be kept.
  */
 struct cache_entry *cache_put(struct cache *c, const struct cache_key *k, const struct cache_entry *like,
 	const uint8_t *wire);

@@ -82,27 +82,26 @@ static void count_outcome(struct resolver *r, const struct outcome *o, uint32_t 
 void record_outcome(struct resolver *r, const struct cache_key *key, const struct outcome *o, uint32_t n,
 	const struct addr *source)
 {
-	struct decision_record d;
+	struct decision_record *d = &r->decision;
 
 	count_outcome(r, o, n);
 	if (n == 0 || (o->action != EVENT_BLOCKED && o->action != EVENT_ALERTED && o->action != EVENT_REFUSED &&
 		!r->settings.audit_all_queries))
 		return;
-	d.name = key->name;
-	d.hop.len = 0;
+	d->hop.len = 0;
 	if (o->hop)
-		d.hop = *o->hop;
-	d.first_ms = d.last_ms = r->now_ms;
-	d.count = n;
-	d.rule = o->rule;
-	d.slot = key->slot;
-	d.qtype = key->qtype;
-	d.rcode = o->rcode;
-	d.reason = o->reason;
-	d.action = o->action;
-	d.ttl_s = o->ttl_s;
-	d.source = *source;
-	recorder_add(r->recorder, &d);
+		d->hop = *o->hop;
+	d->first_ms = d->last_ms = r->now_ms;
+	d->count = n;
+	d->rule = o->rule;
+	d->slot = key->slot;
+	d->qtype = key->qtype;
+	d->rcode = o->rcode;
+	d->reason = o->reason;
+	d->action = o->action;
+	d->ttl_s = o->ttl_s;
+	d->source = *source;
+	recorder_add(r->recorder, d, &key->name, key->name_hash);
 }
 
 static struct dns_ede outcome_ede(const struct outcome *o)

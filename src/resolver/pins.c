@@ -128,7 +128,7 @@ static void keep_pinned(struct resolver *r, const struct task *task, const struc
 {
 	const struct draft *d = &task->draft;
 	struct cache_entry like = {.stored_ms = d->as_of_ms, .used_ms = r->now_ms, .expires_ms = d->as_of_ms + d->ttl_s * 1000ull, .rule = o->rule,
-		.reason = o->reason, .action = o->action, .wire_len = (uint16_t)o->len, .addrs_at = d->len,
+		.reason = (uint8_t)o->reason, .action = (uint8_t)o->action, .wire_len = (uint16_t)o->len, .addrs_at = d->len,
 		.n_addrs = d->n_addrs};
 
 	if (grant) {
@@ -165,12 +165,12 @@ void draft_end(struct resolver *r, struct task *task, uint32_t granted, const st
 	task_end(r, task, &o);
 }
 
-size_t hit_answer(struct resolver *r, const struct cache_entry *e, const struct client *c, uint8_t *out)
+size_t hit_answer(struct resolver *r, struct cache_entry *e, const struct client *c, uint8_t *out)
 {
-	struct outcome o = {.rule = e->rule, .reason = e->reason, .action = e->action, .rcode = e->wire[3] & 0xf};
+	struct outcome o = {.rule = e->rule, .reason = e->reason, .action = e->action, .rcode = cache_wire(e)[3] & 0xf};
 	uint32_t data_s = (uint32_t)((e->expires_ms - r->now_ms + 999) / 1000), cap_s = UINT32_MAX;
 	size_t limit = dns_query_limit(&r->query, c->stream), n;
-	struct dns_finish f = {.reply = e->wire, .len = e->wire_len, .ede = ede_of((enum reason)e->reason)};
+	struct dns_finish f = {.reply = cache_wire(e), .len = e->wire_len, .ede = ede_of((enum reason)e->reason)};
 
 	if (e->pin_expires_ms) {
 		uint64_t left = left_ms(r, e->pin_expires_ms);
@@ -192,13 +192,13 @@ size_t hit_answer(struct resolver *r, const struct cache_entry *e, const struct 
 }
 
 /* The kept reply as a draft again: same data, same age. */
-static void draft_from_entry(const struct cache_entry *e, struct draft *d)
+static void draft_from_entry(struct cache_entry *e, struct draft *d)
 {
-	const uint8_t *p = e->wire + e->addrs_at;
+	const uint8_t *p = cache_wire(e) + e->addrs_at;
 	size_t len = e->qtype == DNS_TYPE_A ? 4 : 16;
 
 	d->len = e->addrs_at;
-	memcpy(d->wire, e->wire, d->len);
+	memcpy(d->wire, cache_wire(e), d->len);
 	d->n_answers = (uint16_t)(e->n_ttls - e->n_addrs);
 	d->owner_at = (uint16_t)((p[0] & 0x3f) << 8 | p[1]);
 	d->addr_ttl_s = (uint32_t)p[6] << 24 | (uint32_t)p[7] << 16 | (uint32_t)p[8] << 8 | p[9];
@@ -211,7 +211,7 @@ static void draft_from_entry(const struct cache_entry *e, struct draft *d)
 	}
 }
 
-struct task *hit_renew(struct resolver *r, const struct cache_entry *e)
+struct task *hit_renew(struct resolver *r, struct cache_entry *e)
 {
 	struct task *task = tasks_find(r->tasks, &r->key);
 

@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "postern/hash.h"
-
 #define BUCKETS 2048
 #define NONE UINT16_MAX
 
@@ -21,7 +19,6 @@ struct entry {
 };
 
 struct recorder {
-	struct hash_key seed;
 	uint16_t buckets[BUCKETS];
 	uint32_t first, n; /* ring */
 	uint16_t held[SANDBOX_MAX];
@@ -37,7 +34,6 @@ struct recorder *recorder_new(void)
 
 	if (!rec)
 		return NULL;
-	hash_key_init(&rec->seed);
 	memset(rec->buckets, 0xff, sizeof(rec->buckets));
 	return rec;
 }
@@ -47,20 +43,10 @@ void recorder_free(struct recorder *rec)
 	free(rec);
 }
 
-static uint16_t bucket_of(const struct recorder *rec, const struct decision_record *d)
-{
-	uint8_t bytes[DNS_NAME_MAX + 4];
-
-	memcpy(bytes, &d->slot, 2);
-	memcpy(bytes + 2, &d->reason, 2);
-	memcpy(bytes + 4, d->name.wire, d->name.len);
-	return hash_bytes(&rec->seed, bytes, d->name.len + 4u) & (BUCKETS - 1);
-}
-
-static bool equal(const struct decision_record *a, const struct decision_record *b)
+static bool equal(const struct decision_record *a, const struct decision_record *b, const struct dns_name *name)
 {
 	return a->slot == b->slot && a->reason == b->reason && a->action == b->action && a->rule == b->rule &&
-		dns_name_equal(&a->name, &b->name);
+		a->name.len == name->len && memcmp(a->name.wire, name->wire, name->len) == 0;
 }
 
 static void suppress(struct recorder *rec, const struct decision_record *d)
@@ -71,16 +57,16 @@ static void suppress(struct recorder *rec, const struct decision_record *d)
 	rec->suppressed_last_ms = d->last_ms;
 }
 
-void recorder_add(struct recorder *rec, const struct decision_record *d)
+void recorder_add(struct recorder *rec, const struct decision_record *d, const struct dns_name *name, uint64_t hash)
 {
 	bool allowed = d->action == EVENT_ALLOWED || d->action == EVENT_ACTION_NONE;
-	uint16_t bucket = bucket_of(rec, d), at;
+	uint16_t bucket = (hash >> 16 ^ d->reason) & (BUCKETS - 1), at;
 	struct entry *e;
 
 	ASSERT(d->slot < SANDBOX_MAX);
 	for (uint16_t i = rec->buckets[bucket]; i != NONE; i = rec->entries[i].next) {
 		e = &rec->entries[i];
-		if (!equal(&e->d, d))
+		if (!equal(&e->d, d, name))
 			continue;
 		e->d.count += d->count;
 		e->d.last_ms = d->last_ms;
@@ -93,6 +79,7 @@ void recorder_add(struct recorder *rec, const struct decision_record *d)
 	at = (uint16_t)((rec->first + rec->n++) % RECORDS_MAX);
 	e = &rec->entries[at];
 	e->d = *d;
+	e->d.name = *name;
 	e->bucket = bucket;
 	e->next = rec->buckets[bucket];
 	rec->buckets[bucket] = at;

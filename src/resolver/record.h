@@ -20,8 +20,11 @@ struct record_out {
 	const struct resolver_ports *ports;
 	void *ctx;
 };
-/* Counts @d in; equal are those of one sandbox, QNAME and reason. */
-void recorder_add(struct recorder *rec, const struct decision_record *d);
+/*
+ * Counts @d in; equal are those of one sandbox, QNAME, reason and rule. @name goes for d->name, which need not be
+ * filled; @hash is a keyed hash of sandbox and name.
+ */
+void recorder_add(struct recorder *rec, const struct decision_record *d, const struct dns_name *name, uint64_t hash);
 /* Hands out what was first seen at or before @until_ms. */
 void recorder_flush(struct recorder *rec, uint64_t until_ms, const struct record_out *out);
 /* When the oldest was first seen; UINT64_MAX: there is none. */

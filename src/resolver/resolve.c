@@ -83,7 +83,7 @@ static bool name_allowed(const struct resolver *r, const struct task *task, cons
 static void keep(struct resolver *r, const struct task *task, const struct outcome *o)
 {
 	struct cache_entry like = {.stored_ms = r->now_ms, .used_ms = r->now_ms, .expires_ms = r->now_ms + o->ttl_s * 1000ull, .rule = o->rule,
-		.reason = o->reason, .action = o->action, .wire_len = (uint16_t)o->len};
+		.reason = (uint8_t)o->reason, .action = (uint8_t)o->action, .wire_len = (uint16_t)o->len};
 
 	if (o->ttl_s && o->len <= CACHE_WIRE_MAX)
 		(void)cache_put(r->cache, &task->key, &like, o->wire); /* not kept: asked again */

@@ -39,17 +39,25 @@ static const struct zone zones[] = {
 	ZONE(SPECIAL_NXDOMAIN, "\3ip6\4arpa"),
 };
 
+/* The row whose zone is exactly these bytes. */
+static enum special zone_of(const uint8_t *wire, size_t len)
+{
+	for (size_t i = 0; i < ARRAY_LEN(zones); i++)
+		if (zones[i].len == len && memcmp(zones[i].wire, wire, len) == 0)
+			return zones[i].answer;
+	return SPECIAL_NONE;
+}
+
 enum special special_of(const struct dns_name *name)
 {
-	struct dns_name zone;
+	size_t at = 0;
 
-	for (size_t i = 0; i < ARRAY_LEN(zones); i++) {
-		if (name->len < zones[i].len)
-			continue;
-		zone.len = zones[i].len;
-		memcpy(zone.wire, zones[i].wire, zone.len);
-		if (dns_name_within(name, &zone))
-			return zones[i].answer;
+	while (at < name->len && name->wire[at]) { /* the name itself first, then what is above it: the nearest zone wins */
+		enum special s = zone_of(name->wire + at, name->len - at);
+
+		if (s != SPECIAL_NONE)
+			return s;
+		at += 1u + name->wire[at];
 	}
 	return SPECIAL_NONE;
 }

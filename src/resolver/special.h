@@ -13,7 +13,7 @@ enum special {
 	SPECIAL_LOOPBACK_PTR, /* their reverse names: localhost */
 };
 
-/* @name in lower case or not. */
+/* @name is in lower case. */
 enum special special_of(const struct dns_name *name);
 /*
  * Rdata of the loopback answer for @qtype: its length, 0 where the type has no data.

@@ -43,6 +43,7 @@ struct resolver {
 	uint64_t counters[COUNTER_RESOLVER_COUNT];
 	struct dns_query query; /* being looked at */
 	struct cache_key key;   /* its */
+	struct decision_record decision; /* being recorded; without its name */
 	uint8_t draft[DNS_MESSAGE_MAX];	 /* a reply being written */
 	uint8_t finish[DNS_MESSAGE_MAX]; /* and one being sent */
 };
@@ -109,8 +110,8 @@ void draft_end(struct resolver *r, struct task *task, uint32_t granted, const st
  * A kept reply for the query r->query. Returns its length in @out; 0: not while its pins are
  * renewed, the client has to wait in the task it gets.
  */
-size_t hit_answer(struct resolver *r, const struct cache_entry *e, const struct client *c, uint8_t *out);
+size_t hit_answer(struct resolver *r, struct cache_entry *e, const struct client *c, uint8_t *out);
 /* Starts a renewal of a kept reply's pins; NULL where tables are full or one is under way. */
-struct task *hit_renew(struct resolver *r, const struct cache_entry *e);
+struct task *hit_renew(struct resolver *r, struct cache_entry *e);
 
 #endif
