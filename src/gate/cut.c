@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "cgroups.h"
 #include "gate.h"
 #include "postern/log.h"
 #include "postern/match.h"
@@ -25,6 +26,27 @@ struct cut {
 	uint16_t slots[CUT_BATCH];
 };
 
+/* The deepest cgroup sandbox that holds @id: the longest path, since nested ones share their beginning. */
+static const struct sandbox *cgroup_sandbox(const struct gate *g, uint64_t id)
+{
+	const struct sandbox *best = NULL;
+	size_t best_len = 0;
+
+	for (uint16_t i = sandboxes_next(g->sandboxes, 0); id && i != SANDBOX_NONE; i = sandboxes_next(g->sandboxes, i + 1u)) {
+		const struct sandbox *s = sandboxes_get(g->sandboxes, i);
+
+		for (unsigned int k = 0; s->kind == SANDBOX_CGROUP && k < s->n_selectors; k++) {
+			const char *path = s->selectors[k].cgroup;
+
+			if (strlen(path) <= best_len || !cgroups_below(g->kernel.cgroup_fd, path, id))
+				continue;
+			best = s;
+			best_len = strlen(path);
+		}
+	}
+	return best;
+}
+
 /* A removed sandbox is in no table: its flows are nobody's, and are found by the interface or address all the same. */
 static const struct sandbox *whose(struct gate *g, const struct owner_query *q)
 {
@@ -39,9 +61,8 @@ static const struct sandbox *whose(struct gate *g, const struct owner_query *q)
 		s = sandboxes_find_selector(g->sandboxes, SANDBOX_INTERFACE, &sel);
 		return s ? s : sandboxes_find_source(g->sandboxes, &q->near);
 	}
-	sel.cgroup_id = o.cgroup_id;
 	sel.uid = o.uid;
-	s = o.cgroup_id ? sandboxes_find_selector(g->sandboxes, SANDBOX_CGROUP, &sel) : NULL;
+	s = cgroup_sandbox(g, o.cgroup_id);
 	if (!s && o.has_socket)
 		s = sandboxes_find_selector(g->sandboxes, SANDBOX_UID, &sel);
 	return s ? s : sandboxes_find_selector(g->sandboxes, SANDBOX_HOST, &sel);

@@ -7,12 +7,11 @@
  * the processes, then the answer; on removing, membership goes last of all and pins with it.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
+#include "cgroups.h"
 #include "elements.h"
 #include "gate.h"
 #include "kernel/keys.h"
@@ -33,20 +32,10 @@ int gate_tell_sandbox(struct gate *g, const struct sandbox *s, bool gone)
 
 /* ---- cgroups ---- */
 
-static uint64_t cgroup_id(int cgroup_fd, const char *path)
-{
-	struct stat st;
-
-	/* the id is the inode of the directory (kernel.md 5) */
-	if (cgroup_fd < 0 || fstatat(cgroup_fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(st.st_mode))
-		return 0;
-	return st.st_ino;
-}
-
 void gate_cgroups_resolve(const struct gate *g, struct sandbox *s)
 {
 	for (unsigned int i = 0; s->kind == SANDBOX_CGROUP && i < s->n_selectors; i++)
-		s->selectors[i].cgroup_id = cgroup_id(g->kernel.cgroup_fd, s->selectors[i].cgroup);
+		s->selectors[i].cgroup_id = cgroups_id(g->kernel.cgroup_fd, s->selectors[i].cgroup);
 }
 
 /* Appends what takes @s out of the kernel, pins included. */
