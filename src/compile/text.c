@@ -41,6 +41,7 @@ struct input {
 struct bracket {
 	char open;
 	struct spot at;
+	unsigned int n_members;
 };
 
 struct scanner {
@@ -53,6 +54,7 @@ struct scanner {
 	unsigned int n_includes;
 	struct bracket brackets[TEXT_NESTING_MAX];
 	unsigned int n_brackets;
+	unsigned int n_members; /* outside of every bracket */
 };
 
 static bool scan_file(struct scanner *s, struct spot from, const char *path, const struct input *outer);
@@ -258,7 +260,7 @@ static bool take_open(struct scanner *s, struct input *in)
 		diag_error(s->c->diag, here(in), "more than %d brackets inside each other: close some", TEXT_NESTING_MAX);
 		return fail(s);
 	}
-	s->brackets[s->n_brackets++] = (struct bracket){*in->p, here(in)};
+	s->brackets[s->n_brackets++] = (struct bracket){.open = *in->p, .at = here(in)};
 	put_token(s, here(in), in->p++, 1);
 	s->last = TOKEN_MARK;
 	return true;
@@ -299,6 +301,16 @@ static bool take_comma(struct scanner *s, struct input *in)
 	return true;
 }
 
+static bool count_member(struct scanner *s, const struct input *in)
+{
+	unsigned int *n = s->n_brackets ? &s->brackets[s->n_brackets - 1].n_members : &s->n_members;
+
+	if (++*n <= TEXT_MEMBERS_MAX)
+		return true;
+	diag_error(s->c->diag, here(in), "more than %d settings in one group: put names into one list", TEXT_MEMBERS_MAX);
+	return fail(s);
+}
+
 static bool take_mark(struct scanner *s, struct input *in)
 {
 	char c = *in->p++;
@@ -309,7 +321,7 @@ static bool take_mark(struct scanner *s, struct input *in)
 		s->comma = false;
 		put(s, &c, 1);
 		s->last = TOKEN_MARK;
-		return true;
+		return c == ';' || count_member(s, in);
 	}
 	if ((unsigned char)c < ' ' || c == 0x7f)
 		diag_error(s->c->diag, here(in), "a control character: remove it");

@@ -5,7 +5,9 @@
  */
 #include "compile_kit.h"
 
+#include <errno.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "compile_rows.h"
 #include "postern/match.h"
@@ -128,6 +130,24 @@ static void test_kinds_of_files(struct kit *k)
 	expect(k, "postern.conf: the file postern.conf does not exist: create it or correct the path", true);
 }
 
+/* Root reads everything, so another user compiles; without root the file is closed to ourselves. */
+static void test_unreadable(struct kit *k)
+{
+	int status;
+	pid_t pid;
+
+	good_files();
+	CHECK(chmod("p.conf", 0) == 0 && chmod(".", 0755) == 0);
+	pid = fork();
+	if (pid == 0) {
+		if (geteuid() == 0 && setuid(65534) < 0)
+			_exit(2);
+		_exit(kit_compile(k) == -EINVAL && strstr(k->output, "postern.conf:1: the file p.conf cannot be read by user ") ? 0 : 1);
+	}
+	CHECK(waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	CHECK(unlink("p.conf") == 0);
+}
+
 static void test_bytes(struct kit *k)
 {
 	static const struct {
@@ -198,6 +218,12 @@ static void test_all(struct kit *k)
 	CHECK(strstr(k->output, "p.conf:2: ") && strstr(k->output, "q.conf:2: ") && strstr(k->output, "none.conf"));
 	CHECK(strstr(k->output, "postern.conf:3: ") && strstr(k->output, "postern.conf:5: "));
 	good_files();
+	n = (size_t)sprintf(text, "name = \"p\";\nlists: {\n");
+	for (int i = 0; i < 4097; i++)
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "l%d=[];\n", i);
+	kit_write("p.conf", text);
+	expect(k, "p.conf:4099: more than 4096 settings in one group: put names into one list", true);
+	n = 0;
 	for (int i = 0; i < 1000; i++)
 		n += (size_t)snprintf(text + n, sizeof(text) - n, "bad name %d\n", i);
 	kit_write("list.txt", text);
@@ -340,6 +366,7 @@ int main(void)
 	test_warnings(&k);
 	test_modes(&k);
 	test_kinds_of_files(&k);
+	test_unreadable(&k);
 	test_bytes(&k);
 	test_includes(&k);
 	test_all(&k);
