@@ -118,11 +118,12 @@ static int judge(void *context, const struct flow *f)
 		f->reply.source_port, f->protocol};
 	const struct owner_query in = {f->reply.source, f->original.source, f->reply.source_port,
 		f->original.source_port, f->protocol};
-	const struct sandbox *s = whose(c->gate, &out);
+	const struct sandbox *s;
 
 	/* DNS to the stub is the daemon's own */
 	if (f->reply.source_port != f->original.destination_port && f->original.destination_port == 53)
 		return 0;
+	s = whose(c->gate, &out);
 	if (s && c->changed[s->slot] && !egress_allowed(c->gate, s, &out)) {
 		doom(c, f, s);
 		return 0;
@@ -158,6 +159,9 @@ void gate_cut(struct gate *g, const bool *changed)
 {
 	static struct cut c; /* 60 kB, and one reload at a time */
 
+	/* finding the owner of every flow takes seconds where there are many: not after a mere restart */
+	if (!memchr(changed, true, SANDBOX_MAX))
+		return;
 	c = (struct cut){.gate = g, .changed = changed};
 	for (unsigned int pass = 0; pass < CUT_PASSES; pass++) {
 		int rc;
