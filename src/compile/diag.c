@@ -19,7 +19,9 @@ static void put_escaped(FILE *out, const char *text)
 	}
 }
 
-POSTERN_PRINTF(4, 0)
+static void print(struct diagnostics *d, struct spot at, const char *kind, const char *fmt, va_list args)
+	POSTERN_PRINTF(4, 0);
+
 static void print(struct diagnostics *d, struct spot at, const char *kind, const char *fmt, va_list args)
 {
 	char text[DIAG_TEXT_MAX];

@@ -85,9 +85,10 @@ static void read_lines(struct list_reader *r, const struct source *s)
 uint32_t compile_list_file(struct compile *c, struct spot from, const char *path)
 {
 	struct list_reader r = {.c = c, .at = {path, 0}};
+	struct source_request request = {path, from, SOURCE_LIST_MAX, c->owner};
 	struct source s;
 
-	if (!source_read(c->diag, from, path, SOURCE_LIST_MAX, c->owner, &s))
+	if (!source_read(c->diag, &request, &s))
 		return IMAGE_NONE;
 	for (size_t i = 0; i < c->n_list_files; i++) {
 		if (c->list_files[i].device == s.device && c->list_files[i].inode == s.inode) {

@@ -14,9 +14,10 @@
 
 #include "digest.h"
 
-static bool fail_open(struct diagnostics *d, struct spot from, const char *path, int error)
+static bool fail_open(struct diagnostics *d, const struct source_request *r, int error)
 {
-	struct spot at = from.file ? from : (struct spot){path, 0};
+	const char *path = r->path;
+	struct spot at = r->from.file ? r->from : (struct spot){path, 0};
 
 	switch (error) {
 	case ENOENT:
@@ -53,8 +54,9 @@ static bool mode_ok(struct diagnostics *d, const char *path, const struct stat *
 	return false;
 }
 
-static bool stat_ok(struct diagnostics *d, const char *path, const struct stat *st, size_t max, uid_t owner)
+static bool stat_ok(struct diagnostics *d, const struct source_request *r, const struct stat *st)
 {
+	const char *path = r->path;
 	struct spot at = {path, 0};
 
 	if (S_ISDIR(st->st_mode))
@@ -63,11 +65,11 @@ static bool stat_ok(struct diagnostics *d, const char *path, const struct stat *
 		diag_error(d, at, "it is not a regular file: give the path of one");
 	else if (st->st_size == 0)
 		diag_error(d, at, "it is empty: write the policy into it or remove the reference to it");
-	else if ((uint64_t)st->st_size > max)
+	else if ((uint64_t)st->st_size > r->max)
 		diag_error(d, at, "it has %lld bytes, more than the %zu that are read: divide it",
-			(long long)st->st_size, max);
+			(long long)st->st_size, r->max);
 	else
-		return mode_ok(d, path, st, owner);
+		return mode_ok(d, path, st, r->owner);
 	return false;
 }
 
@@ -125,21 +127,20 @@ static bool read_open(struct diagnostics *d, const char *path, int fd, const str
 	return content_ok(d, path, s);
 }
 
-bool source_read(struct diagnostics *d, struct spot from, const char *path, size_t max, uid_t owner,
-	struct source *ret_source)
+bool source_read(struct diagnostics *d, const struct source_request *r, struct source *ret_source)
 {
 	struct source s = {0};
 	struct stat st;
 	bool ok = false;
 	/* O_NONBLOCK: a FIFO must not stop us before we see that it is one */
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	int fd = open(r->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 
 	if (fd < 0)
-		return fail_open(d, from, path, errno);
+		return fail_open(d, r, errno);
 	if (fstat(fd, &st) < 0)
-		fail_open(d, from, path, errno);
-	else if (stat_ok(d, path, &st, max, owner))
-		ok = read_open(d, path, fd, &st, &s);
+		fail_open(d, r, errno);
+	else if (stat_ok(d, r, &st))
+		ok = read_open(d, r->path, fd, &st, &s);
 	close(fd);
 	if (ok)
 		*ret_source = s;

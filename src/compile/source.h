@@ -22,13 +22,19 @@ struct source {
 	uint8_t sha256[32];
 };
 
+struct source_request {
+	const char *path;
+	struct spot from; /* the line that names it */
+	size_t max;	  /* bytes */
+	uid_t owner;	  /* who may own it, besides root */
+};
+
 /*
- * Refuses what is missing, not a regular file, empty, larger than @max, writable by group or others,
- * owned by somebody who is neither root nor @owner, or holds a NUL or a byte order mark. A missing file is
- * reported at @from (the line that names it), everything else at the file.
+ * Refuses what is missing, not a regular file, empty, too large, writable by group or others, owned by somebody
+ * else, or holds a NUL or a byte order mark. What does not open is reported at the line that names it, everything
+ * else at the file.
  */
-bool source_read(struct diagnostics *d, struct spot from, const char *path, size_t max, uid_t owner,
-	struct source *ret_source);
+bool source_read(struct diagnostics *d, const struct source_request *r, struct source *ret_source);
 void source_free(struct source *s);
 
 #endif

@@ -64,42 +64,13 @@ static struct spot here(const struct input *in)
 	return (struct spot){in->path, in->line};
 }
 
-static void put(struct scanner *s, const char *text, size_t len)
-{
-	struct text *t = s->out;
-
-	if (t->cap - t->len <= len) {
-		t->cap = t->cap + t->cap / 2 + len + 256;
-		t->data = realloc(t->data, t->cap);
-		ASSERT(t->data);
-	}
-	memcpy(t->data + t->len, text, len);
-	t->len += len;
-	t->data[t->len] = '\0';
-}
-
-/* Starts a new line of the result where @at is another line than that of the token before. */
-static void put_line(struct scanner *s, struct spot at)
-{
-	struct text *t = s->out;
-
-	if (t->n_lines && t->lines[t->n_lines - 1].line == at.line && t->lines[t->n_lines - 1].file == at.file) {
-		put(s, " ", 1);
-		return;
-	}
-	if (t->n_lines)
-		put(s, "\n", 1);
-	t->lines = compile_grow(t->lines, t->n_lines, sizeof(*t->lines));
-	t->lines[t->n_lines++] = at;
-}
-
 static void put_token(struct scanner *s, struct spot at, const char *text, size_t len)
 {
 	if (s->comma)
-		put(s, ",", 1);
+		text_put(s->out, ",", 1);
 	s->comma = false;
-	put_line(s, at);
-	put(s, text, len);
+	text_put_line(s->out, at);
+	text_put(s->out, text, len);
 }
 
 static bool fail(struct scanner *s)
@@ -213,7 +184,7 @@ static void put_word(struct scanner *s, const struct input *in, const char *word
 		diag_error(s->c->diag, here(in), "the number %.*s begins with 0: write it without", (int)len, word);
 		s->ok = false;
 	}
-	put(s, "L", 1); /* 64 bits; all, because an array holds one kind */
+	text_put(s->out, "L", 1); /* 64 bits; all, because an array holds one kind */
 }
 
 static bool take_include(struct scanner *s, struct input *in)
@@ -283,7 +254,7 @@ static bool take_close(struct scanner *s, struct input *in, unsigned int floor)
 	}
 	s->n_brackets--;
 	s->comma = false;
-	put(s, &close, 1);
+	text_put(s->out, &close, 1);
 	in->p++;
 	s->last = TOKEN_MARK;
 	return true;
@@ -317,9 +288,9 @@ static bool take_mark(struct scanner *s, struct input *in)
 
 	if (c == ';' || c == '=' || c == ':') {
 		if (s->comma)
-			put(s, ",", 1);
+			text_put(s->out, ",", 1);
 		s->comma = false;
-		put(s, &c, 1);
+		text_put(s->out, &c, 1);
 		s->last = TOKEN_MARK;
 		return c == ';' || count_member(s, in);
 	}
@@ -356,13 +327,6 @@ static bool scan(struct scanner *s, struct input *in)
 	return s->ok;
 }
 
-static void put_file(struct text *t, const char *path, const struct source *src)
-{
-	t->files = compile_grow(t->files, t->n_files, sizeof(*t->files));
-	t->files[t->n_files].path = path;
-	memcpy(t->files[t->n_files++].sha256, src->sha256, sizeof(src->sha256));
-}
-
 static bool include_ok(struct scanner *s, struct spot from, const char *path, const struct source *src,
 	const struct input *outer)
 {
@@ -385,16 +349,17 @@ static bool include_ok(struct scanner *s, struct spot from, const char *path, co
 
 static bool scan_file(struct scanner *s, struct spot from, const char *path, const struct input *outer)
 {
+	struct source_request request = {path, from, SOURCE_CONFIG_MAX, s->c->owner};
 	struct source src;
 	struct input in = {.outer = outer, .source = &src, .path = path, .line = 1};
 	bool ok;
 
-	if (!source_read(s->c->diag, from, path, SOURCE_CONFIG_MAX, s->c->owner, &src))
+	if (!source_read(s->c->diag, &request, &src))
 		return fail(s);
 	in.p = src.text;
 	in.end = src.text + src.len;
 	in.depth = outer ? outer->depth + 1 : 0;
-	put_file(s->out, path, &src);
+	text_put_file(s->out, path, src.sha256);
 	ok = include_ok(s, from, path, &src, outer) && scan(s, &in);
 	source_free(&src);
 	return ok;
@@ -408,27 +373,7 @@ bool text_load(struct compile *c, struct spot from, const char *path, struct tex
 	if (!scan_file(&s, from, path, NULL))
 		return false;
 	if (s.comma)
-		put(&s, ",", 1);
-	put(&s, "\n", 1);
+		text_put(ret_text, ",", 1);
+	text_put(ret_text, "\n", 1);
 	return true;
-}
-
-void text_free(struct text *t)
-{
-	free(t->data);
-	free(t->lines);
-	free(t->files);
-}
-
-void text_record(const struct text *t, struct compile *c, uint32_t policy)
-{
-	for (size_t i = 0; i < t->n_files; i++)
-		image_build_file(c->builder, t->files[i].path, t->files[i].sha256, i ? IMAGE_NONE : policy);
-}
-
-struct spot text_spot(const struct text *t, unsigned int line)
-{
-	if (t->n_lines == 0)
-		return (struct spot){0};
-	return t->lines[line == 0 ? 0 : line > t->n_lines ? t->n_lines - 1 : line - 1];
 }

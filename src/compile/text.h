@@ -33,6 +33,10 @@ bool text_load(struct compile *c, struct spot from, const char *path, struct tex
 void text_free(struct text *t);
 /* Puts the files into the image's record; the first one defines @policy (or IMAGE_NONE). */
 void text_record(const struct text *t, struct compile *c, uint32_t policy);
+/* Appends bytes; starts a new line where @at is another line than that of the token before; notes a file. */
+void text_put(struct text *t, const char *bytes, size_t len);
+void text_put_line(struct text *t, struct spot at);
+void text_put_file(struct text *t, const char *path, const uint8_t sha256[static 32]);
 /* Where a line of data came from. */
 struct spot text_spot(const struct text *t, unsigned int line);
 

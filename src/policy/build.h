@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Parts that build the image share: a growing array, and the name table under construction.
+ * Parts that build the image share: a growing array, the name table under construction, the builder itself.
  */
 #ifndef POSTERN_POLICY_BUILD_H
 #define POSTERN_POLICY_BUILD_H
@@ -42,5 +42,25 @@ void build_names_fini(struct build_names *t);
 POSTERN_MUST_CHECK int build_names_add(struct build_names *t, const struct dns_name *name, bool wildcard, uint32_t list);
 /* Final size of the table, chains turned to sets. 0, -ENOMEM, -E2BIG. */
 POSTERN_MUST_CHECK int build_names_finish(struct build_names *t);
+
+/* A rule and its lists, until the policy ends and the rules get their order. */
+struct pending_rule {
+	struct image_rule rule;
+	size_t first_list, n_lists;
+};
+
+struct image_builder {
+	struct build_array sections[SECTION_COUNT]; /* without the last three: they come from names */
+	struct build_names names;
+	struct build_array pending;	  /* struct pending_rule */
+	struct build_array pending_lists; /* uint32_t */
+	uint32_t *strings;		  /* hash table of offsets + 1 */
+	size_t n_strings, used_strings;
+	uint32_t n_lists;
+	int error;
+};
+
+/* Ends the policy that is open: its rules in order, its lists in order. */
+void build_end_policy(struct image_builder *b);
 
 #endif
