@@ -55,8 +55,16 @@ void print_word(enum print_colour colour, const char *text)
 
 void print_json(const json_t *value)
 {
-	json_dumpf(value, stdout, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_PRESERVE_ORDER);
+	char *text = json_dumps(value, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_PRESERVE_ORDER);
+
+	for (const char *p = text; p && *p; p++) {
+		if (*p == 0x7f) /* jansson takes DEL for printable */
+			fputs("\\u007f", stdout);
+		else
+			fputc(*p, stdout);
+	}
 	fputc('\n', stdout);
+	free(text);
 }
 
 const char *member_text(const json_t *object, const char *name)
