@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A refusal comes back in under 50 ms, and leaves exactly one event that says who, what, why and by which rule.
+
+Locally also the process: uid, pid, executable, command line, even of one that exits as soon as connect() fails.
+"""
+import json
+import os
+
+import lab
+import labdaemon
+
+LIMIT_MS = 50
+LOCAL_UID = 64999
+SCRIPT = "/run/lab/try.py"
+# Prints {ms, error, pid} of one attempt, and ends at once.
+TRY = """
+import json, os, socket, sys, time
+kind, address, port = sys.argv[1], sys.argv[2], int(sys.argv[3])
+s = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM)
+s.settimeout(5)
+began, error = time.monotonic(), ""
+try:
+    s.connect((address, port))
+    if kind == "udp":
+        s.send(b"x")
+        s.recv(10)
+except OSError as e:
+    error = e.__class__.__name__
+print(json.dumps({"ms": (time.monotonic() - began) * 1000, "error": error, "pid": os.getpid()}), flush=True)
+os._exit(0)
+"""
+
+
+def attempt(ns, kind, address, port, uid=None):
+    drop = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups"] if uid else []
+    return json.loads(ns.run([*drop, "/usr/bin/python3", SCRIPT, kind, address, port]).stdout)
+
+
+def refused(net, daemon, kind, address, port, **want):
+    """One attempt from box1, its error, its time, its one event."""
+    got = attempt(net.ns["box1"], kind, address, port)
+    lab.check(got["error"] in ("ConnectionRefusedError", "PermissionError", "OSError") and got["ms"] < LIMIT_MS,
+              f"{kind} {address} {port}: {got['error']} after {got['ms']:.1f} ms")
+    match = {"kind": "refusal", "destination": address, "destination_port": port, "sandbox": "box1", **want}
+    event = daemon.wait_event(**match)
+    lab.check(event["interface"] == "pt-box1" and event["source"] and event["hardware"], f"event: {json.dumps(event)}")
+    return event
+
+
+def forwarded(net, daemon):
+    lab.dig(net.ns["box1"], "example.com", "A")
+    refused(net, daemon, "tcp", "203.0.113.99", 443, reason="never-resolved", protocol="tcp")
+    refused(net, daemon, "udp", "203.0.113.99", 4433, reason="never-resolved", protocol="udp")
+    refused(net, daemon, "tcp", "2001:db8:113::99", 443, reason="never-resolved")
+    refused(net, daemon, "tcp", "169.254.169.254", 80, reason="always-denied")
+    refused(net, daemon, "tcp", "10.0.0.30", 443, reason="private-address")
+    event = refused(net, daemon, "tcp", "203.0.113.22", 8443, reason="port-not-allowed")
+    lab.check("example.com" in str(event.get("names")), f"with the candidate name: {event.get('names')}")
+    lab.check(event.get("file", "").endswith("web.conf") and event.get("line") and event.get("rule"),
+              f"and the rule: {event.get('rule')} {event.get('file')}:{event.get('line')}")
+    lab.equal(len(daemon.events(kind="refusal", destination="203.0.113.22", destination_port=8443)), 1, "one event")
+
+
+def local(net, daemon):
+    host = net.ns["host"]
+    got = attempt(host, "tcp", "203.0.113.98", 443, uid=LOCAL_UID)
+    lab.check(got["error"] and got["ms"] < LIMIT_MS, f"local: {got['error']} after {got['ms']:.1f} ms")
+    event = daemon.wait_event(kind="refusal", destination="203.0.113.98")
+    lab.equal((event.get("sandbox"), event.get("uid"), event.get("pid")), ("local", LOCAL_UID, got["pid"]), "sandbox, uid, pid")
+    lab.check(os.path.basename(event.get("exe", "")).startswith("python3") and "203.0.113.98" in event.get("command", ""),
+              f"executable and command line: {event.get('exe')}")
+    lab.equal(len(daemon.events(kind="refusal", destination="203.0.113.98")), 1, "one event")
+
+
+def many_are_one(net, daemon):
+    """A hundred attempts in a window are one event with a count, or few, never a hundred."""
+    for _ in range(100):
+        net.ns["box1"].run(["/usr/bin/python3", SCRIPT, "tcp", "203.0.113.97", 443])
+    lab.wait_for("the count", lambda: sum(e["count"] for e in daemon.events(kind="refusal", destination="203.0.113.97")) >= 100, 20)
+    n = len(daemon.events(kind="refusal", destination="203.0.113.97"))
+    lab.check(n <= 20, f"100 refusals are {n} events")
+
+
+def main(net):
+    conf = labdaemon.conf_text({"box1": ('interface = "pt-box1"', "web"), "local": (f"uid = {LOCAL_UID}", "web")})
+    with open(SCRIPT, "w", encoding="ascii") as f:
+        f.write(TRY)
+    daemon = labdaemon.Postern(net, conf, {"web.conf": labdaemon.policy_text("web")}).start()
+    forwarded(net, daemon)
+    local(net, daemon)
+    many_are_one(net, daemon)
+
+
+lab.test(main)
