@@ -163,6 +163,7 @@ void gate_cut(struct gate *g, const bool *changed)
 	if (!memchr(changed, true, SANDBOX_MAX))
 		return;
 	c = (struct cut){.gate = g, .changed = changed};
+	owners_forget(g->kernel.owners);
 	for (unsigned int pass = 0; pass < CUT_PASSES; pass++) {
 		int rc;
 

@@ -3,6 +3,8 @@
  * The tamper watch. Somebody else's transaction touched our table: it is recorded with its
  * writer and undone. Undoing is one transaction that deletes what is left and builds table, sets, chains, rules
  * and all elements anew from the snapshot and the books, so there is no moment in between.
+ * Flows that the changed rules let out are "established" now: all are held against the policy, as after a reload, and those that
+ * it does not allow are ended.
  *
  * Element changes by hand are undone as well: that is why any touch of ours leads to a rebuild,
  * even where the snapshot (which does not hold elements) says that all is in order.
@@ -45,6 +47,15 @@ static void record(struct gate *g, const struct watch_report *r)
 	log_warning("table inet postern was changed by pid=%d (%s): restored", r->pid, r->name);
 }
 
+/* Which flows began while the table was not ours is not known, so all are judged, of every sandbox. */
+static void cut(struct gate *g)
+{
+	bool all[SANDBOX_MAX];
+
+	memset(all, true, sizeof(all));
+	gate_cut(g, all);
+}
+
 void gate_guard(struct gate *g)
 {
 	struct watch_report r, first = {0};
@@ -67,4 +78,6 @@ void gate_guard(struct gate *g)
 	record(g, &first);
 	if (rc < 0)
 		gate_fail(g, "the table could not be restored", rc);
+	else
+		cut(g);
 }

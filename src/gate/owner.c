@@ -16,12 +16,25 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "postern/hash.h"
+
 #define BUFFER_BYTES 8192
 #define INET_DIAG_CGROUP_ID_ATTR 21 /* since 5.9; not in every header */
+
+#define ROUTES 1024 /* remembered; a further one takes the place of another */
+
+struct route {
+	struct addr to; /* ADDR_NONE: unused */
+	bool local;
+	uint32_t oif;
+	char interface[SELECTOR_IFNAME_MAX]; /* not local */
+};
 
 struct owners {
 	struct mnl_socket *route, *diag;
 	unsigned int seq;
+	struct hash_key hash;
+	struct route routes[ROUTES];
 };
 
 int owners_open(struct owners **ret_owners)
@@ -30,6 +43,7 @@ int owners_open(struct owners **ret_owners)
 
 	if (!o)
 		return -ENOMEM;
+	hash_key_init(&o->hash);
 	o->route = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	o->diag = mnl_socket_open2(NETLINK_SOCK_DIAG, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (!o->route || !o->diag || mnl_socket_bind(o->route, 0, MNL_SOCKET_AUTOPID) < 0 ||
@@ -55,10 +69,10 @@ static int ask(struct owners *o, struct mnl_socket *s, struct nlmsghdr *nlh, mnl
 	return mnl_cb_run(buf, (size_t)n, o->seq, mnl_socket_get_portid(s), read, context) < 0 ? -errno : 0;
 }
 
-struct route {
-	bool local;
-	uint32_t oif;
-};
+void owners_forget(struct owners *o)
+{
+	memset(o->routes, 0, sizeof(o->routes));
+}
 
 static int read_route(const struct nlmsghdr *nlh, void *context)
 {
@@ -75,7 +89,7 @@ static int read_route(const struct nlmsghdr *nlh, void *context)
 	return MNL_CB_OK;
 }
 
-static int find_route(struct owners *o, const struct addr *a, struct route *ret_route)
+static int ask_route(struct owners *o, const struct addr *a, struct route *ret_route)
 {
 	char buf[256] = {0};
 	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
@@ -91,19 +105,19 @@ static int find_route(struct owners *o, const struct addr *a, struct route *ret_
 
 static int read_name(const struct nlmsghdr *nlh, void *context)
 {
-	struct owner *owner = context;
+	struct route *r = context;
 	const struct nlattr *attr;
 
 	if (nlh->nlmsg_type != RTM_NEWLINK || nlh->nlmsg_len < mnl_nlmsg_size(sizeof(struct ifinfomsg)))
 		return MNL_CB_ERROR;
 	mnl_attr_for_each(attr, nlh, sizeof(struct ifinfomsg))
 		if (mnl_attr_get_type(attr) == IFLA_IFNAME && mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) == 0 &&
-			mnl_attr_get_payload_len(attr) <= sizeof(owner->interface))
-			memcpy(owner->interface, mnl_attr_get_str(attr), mnl_attr_get_payload_len(attr));
+			mnl_attr_get_payload_len(attr) <= sizeof(r->interface))
+			memcpy(r->interface, mnl_attr_get_str(attr), mnl_attr_get_payload_len(attr));
 	return MNL_CB_OK;
 }
 
-static int find_name(struct owners *o, uint32_t index, struct owner *ret_owner)
+static int ask_name(struct owners *o, struct route *r)
 {
 	char buf[256] = {0};
 	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
@@ -112,9 +126,26 @@ static int find_name(struct owners *o, uint32_t index, struct owner *ret_owner)
 
 	nlh->nlmsg_type = RTM_GETLINK;
 	ifi->ifi_family = AF_UNSPEC;
-	ifi->ifi_index = (int)index;
-	rc = ask(o, o->route, nlh, read_name, ret_owner);
-	return rc == 0 && !ret_owner->interface[0] ? -ENODEV : rc;
+	ifi->ifi_index = (int)r->oif;
+	rc = ask(o, o->route, nlh, read_name, r);
+	return rc == 0 && !r->interface[0] ? -ENODEV : rc;
+}
+
+static int find_route(struct owners *o, const struct addr *a, const struct route **ret_route)
+{
+	struct route *r = &o->routes[hash_bytes(&o->hash, a, sizeof(*a)) % ROUTES];
+	int rc = 0;
+
+	if (!addr_equal(&r->to, a)) {
+		*r = (struct route){0};
+		rc = ask_route(o, a, r);
+		if (rc == 0 && !r->local)
+			rc = ask_name(o, r);
+		if (rc == 0)
+			r->to = *a;
+	}
+	*ret_route = r;
+	return rc;
 }
 
 static int read_socket(const struct nlmsghdr *nlh, void *context)
@@ -157,17 +188,14 @@ static int find_socket(struct owners *o, const struct owner_query *q, struct own
 int owner_find(struct owners *o, const struct owner_query *q, struct owner *ret_owner)
 {
 	struct owner owner = {0};
-	struct route route = {0};
+	const struct route *route;
 	int rc = find_route(o, &q->near, &route);
 
 	if (rc < 0)
 		return rc;
-	owner.local = route.local;
-	if (!route.local)
-		rc = find_name(o, route.oif, &owner);
-	if (rc < 0)
-		return rc;
-	if (route.local && (q->protocol == IPPROTO_TCP || q->protocol == IPPROTO_UDP))
+	owner.local = route->local;
+	memcpy(owner.interface, route->interface, sizeof(owner.interface));
+	if (route->local && (q->protocol == IPPROTO_TCP || q->protocol == IPPROTO_UDP))
 		(void)!find_socket(o, q, &owner); /* without a socket it is the host's */
 	*ret_owner = owner;
 	return 0;

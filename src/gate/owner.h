@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Whose is this end of a flow? Asked of the kernel at a reload only: the route to the address tells interface or
+ * Whose is this end of a flow? Asked of the kernel when flows are judged anew (reload, tampering): the route to the address tells interface or
  * "this machine" (rtnetlink(7)), and for this machine the socket tells uid and cgroup (sock_diag(7)).
  * Private to src/gate.
  */
@@ -31,6 +31,8 @@ struct owner_query {
 
 /* Opens its two sockets, at start. */
 POSTERN_MUST_CHECK int owners_open(struct owners **ret_owners);
+/* Routes and names of interfaces are remembered until this is called: before each look at all flows. */
+void owners_forget(struct owners *o);
 /* 0, or -errno where the kernel has no answer (no route). */
 POSTERN_MUST_CHECK int owner_find(struct owners *o, const struct owner_query *q, struct owner *ret_owner);
 
