@@ -19,14 +19,7 @@
 #include <string.h>
 
 #include "source.h"
-
-enum token {
-	TOKEN_NONE,
-	TOKEN_STRING,
-	TOKEN_WORD,
-	TOKEN_COMMA,
-	TOKEN_MARK, /* any other single character */
-};
+#include "token.h"
 
 /* A file that is being read; includes form a stack. */
 struct input {
@@ -77,6 +70,24 @@ static bool fail(struct scanner *s)
 {
 	s->ok = false;
 	return false;
+}
+
+static char bracket(const struct scanner *s)
+{
+	return s->n_brackets ? s->brackets[s->n_brackets - 1].open : '\0';
+}
+
+/* The next token is @now: says what is wrong with that, and remembers it. */
+static bool step(struct scanner *s, const struct input *in, enum token now)
+{
+	bool before;
+	const char *mistake = token_mistake(s->last, now, bracket(s), &before);
+
+	if (mistake)
+		diag_error(s->c->diag, before ? s->last_at : here(in), "%s", mistake);
+	s->last = now;
+	s->last_at = here(in);
+	return !mistake || fail(s);
 }
 
 /* Skips white space and comments; false at the end of the file, or at a comment that has none. */
@@ -138,14 +149,10 @@ static bool take_string(struct scanner *s, struct input *in)
 
 	if (!end)
 		return fail(s);
-	if (s->last == TOKEN_STRING) {
-		diag_error(s->c->diag, s->last_at, "two strings without a comma between them: write a comma behind the first");
-		s->ok = false;
-	}
+	if (!step(s, in, TOKEN_STRING))
+		return false;
 	put_token(s, here(in), in->p, (size_t)(end - in->p));
 	in->p = end;
-	s->last = TOKEN_STRING;
-	s->last_at = here(in);
 	return true;
 }
 
@@ -213,6 +220,7 @@ static bool take_include(struct scanner *s, struct input *in)
 static bool take_word(struct scanner *s, struct input *in)
 {
 	const char *word = in->p;
+	bool value = token_is_value_place(s->last, bracket(s));
 	size_t len;
 
 	while (in->p < in->end && word_byte(*in->p))
@@ -220,8 +228,13 @@ static bool take_word(struct scanner *s, struct input *in)
 	len = (size_t)(in->p - word);
 	if (len == strlen("@include") && memcmp(word, "@include", len) == 0)
 		return take_include(s, in);
+	if (value && !token_is_literal(word, len)) {
+		diag_error(s->c->diag, here(in), "%.*s without quotes: write \"%.*s\"", (int)len, word, (int)len, word);
+		return fail(s);
+	}
+	if (!step(s, in, value ? TOKEN_LITERAL : TOKEN_NAME))
+		return false;
 	put_word(s, in, word, len);
-	s->last = TOKEN_WORD;
 	return true;
 }
 
@@ -231,9 +244,11 @@ static bool take_open(struct scanner *s, struct input *in)
 		diag_error(s->c->diag, here(in), "more than %d brackets inside each other: close some", TEXT_NESTING_MAX);
 		return fail(s);
 	}
+	if (!step(s, in, TOKEN_OPEN))
+		return false;
+	s->last = TOKEN_NONE;
 	s->brackets[s->n_brackets++] = (struct bracket){.open = *in->p, .at = here(in)};
 	put_token(s, here(in), in->p++, 1);
-	s->last = TOKEN_MARK;
 	return true;
 }
 
@@ -252,11 +267,12 @@ static bool take_close(struct scanner *s, struct input *in, unsigned int floor)
 			close, b->open, b->at.line);
 		return fail(s);
 	}
+	if (!step(s, in, TOKEN_CLOSE))
+		return false;
 	s->n_brackets--;
 	s->comma = false;
 	text_put(s->out, &close, 1);
 	in->p++;
-	s->last = TOKEN_MARK;
 	return true;
 }
 
@@ -267,9 +283,8 @@ static bool take_comma(struct scanner *s, struct input *in)
 		return fail(s);
 	}
 	s->comma = true;
-	s->last = TOKEN_COMMA;
 	in->p++;
-	return true;
+	return step(s, in, TOKEN_COMMA);
 }
 
 static bool count_member(struct scanner *s, const struct input *in)
@@ -291,8 +306,7 @@ static bool take_mark(struct scanner *s, struct input *in)
 			text_put(s->out, ",", 1);
 		s->comma = false;
 		text_put(s->out, &c, 1);
-		s->last = TOKEN_MARK;
-		return c == ';' || count_member(s, in);
+		return step(s, in, c == ';' ? TOKEN_SEMICOLON : TOKEN_ASSIGN) && (c == ';' || count_member(s, in));
 	}
 	if ((unsigned char)c < ' ' || c == 0x7f)
 		diag_error(s->c->diag, here(in), "a control character: remove it");
@@ -324,7 +338,7 @@ static bool scan(struct scanner *s, struct input *in)
 		if (s->n_brackets == floor)
 			s->ok = false;
 	}
-	return s->ok;
+	return s->ok && step(s, in, TOKEN_NONE);
 }
 
 static bool include_ok(struct scanner *s, struct spot from, const char *path, const struct source *src,
