@@ -4,9 +4,7 @@
  * now; pins and sandboxes that were added at run time come from the daemon, where it runs. One answer a sandbox (or policy), in order
  * of precedence, because a packet that several select belongs to the first.
  */
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "postern/match.h"
 #include "postern/reason.h"
@@ -268,6 +266,25 @@ static void take_pin(const json_t *pin, void *arg)
 	json_array_append(((struct explain *)arg)->pins, (json_t *)pin);
 }
 
+/* Says where the answers are those of files that the daemon has not loaded yet. */
+static enum cli_status compare_age(const struct explain *x)
+{
+	json_t *reply;
+	enum cli_status status = client_ask(x->c, json_pack("{s:s}", "op", "status"), &reply);
+	const char *path;
+
+	if (status != CLI_OK)
+		return status;
+	path = policy_changed_since(x->im, member_text(reply, "policy_loaded"));
+	if (path) {
+		fprintf(stderr, "postern: ");
+		print_safe(stderr, path);
+		fprintf(stderr, " was changed after the daemon loaded its policy: this is how it will be after postern reload\n");
+	}
+	json_decref(reply);
+	return CLI_OK;
+}
+
 /* Sandboxes and pins of the daemon, where there is one; then the sandboxes of the files. */
 static enum cli_status gather(struct explain *x)
 {
@@ -278,7 +295,9 @@ static enum cli_status gather(struct explain *x)
 	if (client_open(x->c, true, &probe) == CLI_OK) {
 		client_close(&probe);
 		x->pins = json_array();
-		status = client_rows(x->c, json_pack("{s:s}", "op", "sandboxes"), "sandbox", take_box, x);
+		status = compare_age(x);
+		if (status == CLI_OK)
+			status = client_rows(x->c, json_pack("{s:s}", "op", "sandboxes"), "sandbox", take_box, x);
 		if (status == CLI_OK)
 			status = client_rows(x->c, json_pack("{s:s}", "op", "pins"), "pin", take_pin, x);
 	}

@@ -57,6 +57,18 @@ static unsigned int count_errors(char *text)
 	return n;
 }
 
+/* Is what the daemon has in force what stands in the files? */
+static void look_at_age(struct doctor *d)
+{
+	enum cli_status status;
+	struct image *im = policy_image(d->c, true, &status);
+	const char *path = im ? policy_changed_since(im, member_text(d->status, "policy_loaded")) : NULL;
+
+	if (path)
+		doctor_find(d, FINDING_NOTE, "postern reload", "%s was changed after the daemon loaded its policy", path);
+	image_unmap(im);
+}
+
 void doctor_config(struct doctor *d)
 {
 	const char *path = policy_config(d->c);
@@ -76,6 +88,8 @@ void doctor_config(struct doctor *d)
 	if (report.status != 0)
 		doctor_find(d, FINDING_PROBLEM, "postern check", "the configuration has %u errors: a start or reload will refuse it",
 			count_errors(report.text));
+	else if (d->status)
+		look_at_age(d);
 	policy_report_free(&report);
 }
 

@@ -182,8 +182,10 @@ int options_parse(int argc, char **argv, struct cli *ret_cli)
 		else
 			rc = take_word(&c, argv[i]);
 	}
-	if (rc == 0 && c.help && c.command)
-		c.words[c.n_words = 0] = c.command->name, c.n_words = 1;
+	if (rc == 0 && c.help && c.command) {
+		c.words[0] = c.command->name;
+		c.n_words = 1;
+	}
 	if (rc == 0 && (c.help || c.version || !c.command))
 		c.command = find_command(c.version ? "version" : "help");
 	else if (rc == 0)

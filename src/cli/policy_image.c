@@ -11,10 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "config.h"
+#include "postern/clock.h"
 #include "print.h"
 
 #define PROGRAM "postern-policy"
@@ -158,6 +160,23 @@ struct image *policy_image(const struct cli *c, bool quiet, enum cli_status *ret
 	}
 	close(fd);
 	return im;
+}
+
+const char *policy_changed_since(const struct image *im, const char *loaded)
+{
+	char changed[CLOCK_TEXT_MAX];
+	struct stat st;
+
+	for (uint32_t i = 0; i < image_n_files(im); i++) {
+		const char *path = image_string(im, image_file(im, i)->path);
+
+		if (stat(path, &st) < 0 || st.st_mtim.tv_sec < 0)
+			continue;
+		clock_format((uint64_t)st.st_mtim.tv_sec * 1000000u + (uint64_t)st.st_mtim.tv_nsec / 1000u, changed);
+		if (strcmp(changed, loaded) > 0)
+			return path;
+	}
+	return NULL;
 }
 
 int policy_audit_directory(const struct cli *c, char ret_path[static POLICY_PATH_MAX])

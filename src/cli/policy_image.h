@@ -28,6 +28,8 @@ void policy_report_free(struct policy_report *r);
 struct image *policy_image(const struct cli *c, bool quiet, enum cli_status *ret_status);
 /* audit.directory of the configuration; "" where it is standard error. 0 or -errno. */
 POSTERN_MUST_CHECK int policy_audit_directory(const struct cli *c, char ret_path[static POLICY_PATH_MAX]);
+/* The first file of the image that was changed after @loaded (RFC 3339, as the daemon says it), or NULL. */
+const char *policy_changed_since(const struct image *im, const char *loaded);
 /* Path of the configuration in use. */
 const char *policy_config(const struct cli *c);
 

@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "fakegate.h"
+#include "postern/clock.h"
 #include "postern/counters.h"
 
 #define BOXES_MAX 64
@@ -125,7 +126,7 @@ static void reload(const struct message_header *h)
 static void status(const struct message_header *h)
 {
 	struct msg_status m = {.h.seq = h->seq, .generation = 4, .n_sandboxes = n_boxes, .n_pins = n_pins, .queue_native = 1,
-		.started_wall_us = 1795500000000000ull, .loaded_wall_us = 1795508000000000ull};
+		.started_wall_us = 1795500000000000ull, .loaded_wall_us = clock_wall_us()};
 
 	m.pids[ROLE_GATE] = getpid();
 	m.pids[ROLE_CONTROL] = gate.pid;

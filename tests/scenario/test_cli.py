@@ -220,6 +220,14 @@ audit: {{ directory = "{self.log}"; }};
         self.assertEqual(self.json_cli("explain", "203.0.113.7:443", "--sandbox", "box", status=NO)[0]["reason"], "never-resolved")
         self.assertIn("pin     203.0.113.7 tcp/443 for 299s: api.openai.com", self.run_cli("explain", "api.openai.com", "--sandbox", "ci"))
 
+    def test_explain_newer_files(self):
+        self.daemon()
+        self.run_cli("explain", "api.openai.com", "--sandbox", "box")
+        self.assertEqual(self.errors, "")
+        os.utime(self.conf, (time.time() + 60, time.time() + 60))
+        self.run_cli("explain", "api.openai.com", "--sandbox", "box")
+        self.assertIn("postern.conf was changed after the daemon loaded its policy", self.errors)
+
     def test_explain_without_a_policy(self):
         self.conf = self.write("bad.conf", "odd = 1;\n")
         self.run_cli("explain", "a.example", status=NO)
@@ -339,6 +347,18 @@ audit: {{ directory = "{self.log}"; }};
         os.close(fd)
         os.waitpid(pid, 0)
         return text.decode()
+
+    def test_progress(self):
+        """Something turns while a compile takes long; nothing of it stays, and nothing of it goes into a file."""
+        slow = os.path.join(self.folder, "slow")
+        os.mkdir(slow)
+        with open(os.path.join(slow, "postern-policy"), "w", encoding="utf-8") as f:
+            f.write("#!/bin/sh\nsleep 1.2\n")
+        os.chmod(os.path.join(slow, "postern-policy"), 0o755)
+        shown = self.on_terminal("check", "--libexec-dir", slow)
+        self.assertIn("compiling the policy ...", shown)
+        self.assertTrue(shown.endswith("\r\x1b[Kgood\r\n"), repr(shown))
+        self.assertEqual(self.run_cli("check", "--libexec-dir", slow), "good\n")
 
     def test_colours(self):
         self.write_log([event(action="refuse", text="x")])

@@ -136,6 +136,12 @@ class Test(unittest.TestCase):
         os.unlink(self.conf)
         self.finds("problem", "No such file")
 
+    def test_config_newer_than_the_daemon(self):
+        self.daemon()
+        self.assertFalse(any("was changed after" in text for _, text in self.doctor()))
+        os.utime(self.conf, (2000000000, 2000000000))
+        self.finds("note", "postern.conf was changed after the daemon loaded its policy")
+
     def test_log(self):
         os.chown(self.log, 0, 0)
         self.finds("problem", "belongs to uid 0, not to postern-audit")
