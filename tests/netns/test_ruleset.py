@@ -469,7 +469,7 @@ def marks(net):
     net.load()
     cgroup = kinds()[0][3]
     net.add(cgroup.members + "\n" + "\n".join(cgroup.element("pin", a, "6 . 443 timeout 1m") for a in (V4, V6)))
-    for mark in ("0x706f7374", "0x706f7369", "0x100000", "0x200000"):
+    for mark in ("0x706f7374", "0x706f7369", "0x706f7372", "0x100000", "0x200000"):
         forger = Plain("host", *cgroup.words, "--mark", mark)
         for a in (V4, V6):
             closed(net, forger, ["tcp", a, "80"], f"mark {mark} opens nothing")
@@ -477,7 +477,8 @@ def marks(net):
                 closed(net, forger, ["tcp", a, "443"], f"mark {mark} is refused, pin or not")
     net.load("accept")
     net.add(cgroup.members)
-    closed(net, Plain("host", *cgroup.words, "--mark", "0x706f7374"), ["tcp", V4, "443"], "nor under an accepting loop")
+    for mark in ("0x706f7374", "0x706f7372"):
+        closed(net, Plain("host", *cgroup.words, "--mark", mark), ["tcp", V4, "443"], f"mark {mark}: nor under an accepting loop")
 
 
 def floods(net):
