@@ -3,8 +3,9 @@
  * sock_diag: see the header. The one file here that speaks libmnl.
  *
  * The kernel's exact lookup of UDP takes the addresses as an incoming datagram would have them: what is
- * the source of our packet stands in the destination. That of TCP does not. The kernel works in our sendmsg(2), so
- * the answer is there when it returns.
+ * the source of our packet stands in the destination. That of TCP does not. A connection that a listening socket
+ * has not accepted yet is known, but not its owner: then the listening socket is asked for, which is what the
+ * lookup finds for no peer at all. The kernel works in our sendmsg(2), so the answer is there when it returns.
  */
 #include "diag.h"
 
@@ -13,6 +14,7 @@
 #include <libmnl/libmnl.h>
 #include <linux/inet_diag.h>
 #include <linux/sock_diag.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -82,7 +84,8 @@ static int send_request(struct diag *d, const struct msg_attribute_ask *ask)
 	return sendmsg(d->fd, &msg, MSG_DONTWAIT) < 0 ? -errno : 0;
 }
 
-static void read_socket(const struct nlmsghdr *nlh, struct diag_socket *s)
+/* Returns the state of the socket (enum of tcp_states.h). */
+static unsigned int read_socket(const struct nlmsghdr *nlh, struct diag_socket *s)
 {
 	const struct inet_diag_msg *m = mnl_nlmsg_get_payload(nlh);
 	const struct nlattr *attr;
@@ -91,6 +94,7 @@ static void read_socket(const struct nlmsghdr *nlh, struct diag_socket *s)
 	mnl_attr_for_each(attr, nlh, sizeof(*m))
 		if (mnl_attr_get_type(attr) == INET_DIAG_CGROUP_ID && mnl_attr_validate(attr, MNL_TYPE_U64) >= 0)
 			s->cgroup_id = mnl_attr_get_u64(attr);
+	return m->idiag_state;
 }
 
 static int read_error(const struct nlmsghdr *nlh)
@@ -100,15 +104,13 @@ static int read_error(const struct nlmsghdr *nlh)
 	return mnl_nlmsg_get_payload_len(nlh) >= sizeof(*e) && e->error < 0 ? e->error : -ENOENT;
 }
 
-int diag_find(struct diag *d, const struct msg_attribute_ask *ask, struct diag_socket *ret_socket)
+static int lookup(struct diag *d, const struct msg_attribute_ask *ask, struct diag_socket *ret_socket,
+	unsigned int *ret_state)
 {
 	const struct nlmsghdr *nlh = (const struct nlmsghdr *)d->answer;
 	struct iovec iov = {d->answer, sizeof(d->answer)};
-	int rc;
+	int rc = send_request(d, ask);
 
-	if (ask->protocol != IPPROTO_TCP && ask->protocol != IPPROTO_UDP)
-		return -EPROTONOSUPPORT;
-	rc = send_request(d, ask);
 	while (rc == 0) {
 		struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
 		ssize_t n = recvmsg(d->fd, &msg, MSG_DONTWAIT);
@@ -122,8 +124,24 @@ int diag_find(struct diag *d, const struct msg_attribute_ask *ask, struct diag_s
 		if (nlh->nlmsg_type != SOCK_DIAG_BY_FAMILY ||
 			mnl_nlmsg_get_payload_len(nlh) < sizeof(struct inet_diag_msg))
 			return -ENOENT;
-		read_socket(nlh, ret_socket);
+		*ret_state = read_socket(nlh, ret_socket);
 		return 0;
 	}
 	return rc;
+}
+
+int diag_find(struct diag *d, const struct msg_attribute_ask *ask, struct diag_socket *ret_socket)
+{
+	struct msg_attribute_ask listener = *ask;
+	unsigned int state;
+	int rc;
+
+	if (ask->protocol != IPPROTO_TCP && ask->protocol != IPPROTO_UDP)
+		return -EPROTONOSUPPORT;
+	rc = lookup(d, ask, ret_socket, &state);
+	if (rc < 0 || ask->protocol != IPPROTO_TCP || state != TCP_SYN_RECV)
+		return rc;
+	memset(listener.destination.bytes, 0, sizeof(listener.destination.bytes));
+	listener.destination_port = 0;
+	return lookup(d, &listener, ret_socket, &state);
 }

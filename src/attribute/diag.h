@@ -18,7 +18,8 @@ struct diag;
 POSTERN_MUST_CHECK int diag_new(struct diag **ret_diag); /* 0 or -errno */
 void diag_free(struct diag *d);				  /* NULL is fine */
 /*
- * The local socket that sent a TCP segment or UDP datagram. An unconnected UDP socket is found by its port.
+ * The local socket that sent a TCP segment or UDP datagram. An unconnected UDP socket is found by its port; a SYN-ACK
+ * is its listening socket's.
  * -ENOENT: there is none (any more), or it is bound to an interface and the kernel does not tell; -EPROTONOSUPPORT
  * for other protocols.
  */

@@ -26,26 +26,37 @@ struct sender {
 	bool certain;
 };
 
+/* A local socket's answer to a flow that came in; of a SYN-ACK the queue does not tell the owner. */
+static bool is_reply(const struct verdict_packet *m)
+{
+	return m->hook == HOOK_OUTPUT && m->mark == VERDICT_MARK_REPLY;
+}
+
+static struct sender find_local(const struct judge *j, const struct verdict_packet *m, const struct attribution *by)
+{
+	bool cgroup_known = by && by->cgroup[0], uid_known = m->has_uid || (by && by->found && is_reply(m));
+	/* A socket that is gone may have been anybody's. */
+	struct sender s = {SANDBOX_NONE, uid_known && (cgroup_known || !boxes_any_cgroup(j->boxes))};
+
+	if (cgroup_known)
+		s.slot = boxes_by_cgroup(j->boxes, by->cgroup);
+	if (s.slot == SANDBOX_NONE && uid_known)
+		s.slot = boxes_by_uid(j->boxes, m->has_uid ? m->uid : by->uid);
+	if (s.slot == SANDBOX_NONE)
+		s.slot = boxes_host(j->boxes);
+	return s;
+}
+
 static struct sender find_sender(const struct judge *j, const struct verdict_packet *m, const struct packet *p,
 	const struct attribution *by)
 {
 	struct sender s = {SANDBOX_NONE, true};
-	bool cgroup_known = by && by->cgroup[0];
 
-	if (m->hook != HOOK_OUTPUT) {
-		s.slot = boxes_by_interface(j->boxes, m->in);
-		if (s.slot == SANDBOX_NONE)
-			s.slot = boxes_by_source(j->boxes, &p->source);
-		return s;
-	}
-	/* A socket that is gone may have been anybody's. */
-	s.certain = m->has_uid && (cgroup_known || !boxes_any_cgroup(j->boxes));
-	if (cgroup_known)
-		s.slot = boxes_by_cgroup(j->boxes, by->cgroup);
-	if (s.slot == SANDBOX_NONE && m->has_uid)
-		s.slot = boxes_by_uid(j->boxes, m->uid);
+	if (m->hook == HOOK_OUTPUT)
+		return find_local(j, m, by);
+	s.slot = boxes_by_interface(j->boxes, m->in);
 	if (s.slot == SANDBOX_NONE)
-		s.slot = boxes_host(j->boxes);
+		s.slot = boxes_by_source(j->boxes, &p->source);
 	return s;
 }
 
@@ -59,9 +70,11 @@ static uint16_t find_receiver(const struct judge *j, const struct verdict_packet
 	return slot == SANDBOX_NONE ? boxes_by_source(j->boxes, &p->destination) : slot;
 }
 
-bool judge_needs_cgroup(const struct judge *j, const struct verdict_packet *m)
+bool judge_needs_sender(const struct judge *j, const struct verdict_packet *m)
 {
-	return m->hook == HOOK_OUTPUT && m->has_uid && boxes_any_cgroup(j->boxes);
+	if (m->hook == HOOK_OUTPUT && !m->has_uid)
+		return is_reply(m);
+	return m->hook == HOOK_OUTPUT && boxes_any_cgroup(j->boxes);
 }
 
 /* A refusal in the name of @slot, decided by its policy as a whole. */
@@ -281,21 +294,23 @@ static struct judgement inbound(const struct judge *j, const struct verdict_pack
 	return r;
 }
 
-/* The first reply of a local sandbox's listening port: may the client speak to it? (chain reply) */
+/*
+ * A reply of a local sandbox's socket: may the client speak to it? Of a policy without ingress section: anybody.
+ */
 static struct judgement reply(const struct judge *j, const struct packet *p, struct sender sender)
 {
 	const struct image_policy *policy = boxes_policy(j->boxes, sender.slot);
 	struct judgement r = refuse(j, sender.slot, REASON_INGRESS);
 	uint32_t i;
 
-	r.inbound = r.turned = 1;
-	if (!policy || !sender.certain)
-		return r;
-	i = match_ingress(j->image, policy, &p->destination, p->protocol, p->source_port);
-	if (static_is_ours(j->image, policy, image_ingress, i)) {
-		r = accept_by(sender.slot, DECISION_ACCEPT, image_ingress(j->image, policy, i));
-		r.inbound = r.turned = 1;
+	if (policy && sender.certain && !policy->has_ingress) {
+		r = (struct judgement){.slot = sender.slot, .decision = DECISION_ADMIT, .place = &policy->place};
+	} else if (policy && sender.certain) {
+		i = match_ingress(j->image, policy, &p->destination, p->protocol, p->source_port);
+		if (static_is_ours(j->image, policy, image_ingress, i))
+			r = accept_by(sender.slot, DECISION_ADMIT, image_ingress(j->image, policy, i));
 	}
+	r.inbound = r.turned = 1;
 	return r;
 }
 
@@ -317,7 +332,7 @@ struct judgement judge_packet(const struct judge *j, const struct verdict_packet
 		return inbound(j, m, p, sender);
 	if (sender.slot == SANDBOX_NONE)
 		return refuse(j, SANDBOX_NONE, REASON_NO_SANDBOX);
-	if (m->hook == HOOK_OUTPUT && p->protocol == PROTOCOL_TCP && p->tcp_flags == (TCP_SYN | TCP_ACK))
+	if (is_reply(m))
 		return reply(j, p, sender);
 	return egress(j, m, p, sender);
 }

@@ -35,7 +35,10 @@ struct judgement {
 struct judgement judge_packet(const struct judge *j, const struct verdict_packet *m, const struct packet *p,
 	bool well_formed, const struct attribution *by);
 
-/* May the judgement depend on the sender's cgroup? Then attribution is worth waiting for. */
-bool judge_needs_cgroup(const struct judge *j, const struct verdict_packet *m);
+/*
+ * Does the judgement depend on who sent the packet beyond the uid that the queue tells? Then attribution is
+ * worth waiting for: the sender's cgroup, or the owner of a reply for which the queue has no uid.
+ */
+bool judge_needs_sender(const struct judge *j, const struct verdict_packet *m);
 
 #endif

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "boxes.h"
+#include "fill.h"
 #include "judge.h"
 #include "pins.h"
 #include "postern/packet.h"
@@ -22,9 +23,14 @@
 
 #define SHARES 256
 
-/* The rest of a held packet: what its decision and event need. The bytes themselves are not kept. */
+/*
+ * The rest of a held packet: what its decision and event need. The bytes themselves are not kept. One that was
+ * decided at its deadline keeps its place for the answer that is still to come: only its event can gain from it.
+ */
 struct held {
 	uint32_t seq;
+	bool decided;
+	struct window_key key; /* where it was decided: of its event */
 	struct verdict_packet meta;
 	struct packet packet;
 };
@@ -108,65 +114,9 @@ int verdict_note(struct verdict *v, const struct msg_pin_note *note, uint64_t no
 	return 0;
 }
 
-static struct window_key key_of(const struct judgement *r, const struct packet *p)
+static struct judge judge_now(const struct verdict *v, uint64_t now_ms)
 {
-	struct window_key k = {.slot = r->slot, .reason = (uint16_t)r->reason, .protocol = p->protocol,
-		.inbound = r->inbound};
-
-	k.destination = r->turned ? p->source : p->destination;
-	k.port = r->turned ? p->source_port : p->destination_port;
-	return k;
-}
-
-static void fill_traffic(struct event *e, const struct verdict_packet *m, const struct packet *p, bool turned)
-{
-	e->source = turned ? p->destination : p->source;
-	e->destination = turned ? p->source : p->destination;
-	e->destination_port = turned ? p->source_port : p->destination_port;
-	if (p->has_ports)
-		e->source_port = turned ? p->destination_port : p->source_port;
-	e->protocol = p->protocol;
-	event_set_text(e->interface, sizeof(e->interface), m->hook == HOOK_OUTPUT ? m->out : m->in);
-	e->hardware_len = m->hardware_len;
-	memcpy(e->hardware, m->hardware, sizeof(e->hardware));
-}
-
-static void fill_sandbox(const struct verdict *v, struct event *e, uint16_t slot)
-{
-	const struct sandbox *s = boxes_get(v->boxes, slot);
-
-	e->slot = slot;
-	if (s)
-		event_set_text(e->sandbox, sizeof(e->sandbox), s->name);
-}
-
-static void fill_event(const struct verdict *v, struct event *e, const struct judgement *r,
-	const struct verdict_packet *m, const struct packet *p)
-{
-	const struct addr *far;
-
-	e->kind = r->reason == REASON_ALERT ? EVENT_ALERT : EVENT_REFUSAL;
-	e->action = r->reason == REASON_ALERT ? EVENT_ALERTED :
-		r->decision == DECISION_DROP ? EVENT_DROPPED : EVENT_REFUSED;
-	e->reason = (uint16_t)r->reason;
-	fill_sandbox(v, e, r->slot);
-	if (r->place)
-		event_set_place(e, v->image, r->place);
-	fill_traffic(e, m, p, r->turned);
-	e->inbound = r->inbound;
-	far = r->inbound ? &e->source : &e->destination;
-	e->n_names = (uint8_t)pins_names(v->pins, r->slot, far, e->names, EVENT_NAMES_MAX);
-}
-
-/* The socket itself is known from the queue's uid even where nothing more could be found. */
-static void fill_sender(struct event *e, const struct verdict_packet *m, const struct attribution *by)
-{
-	if (by && by->found && !e->by.pid)
-		e->by = *by;
-	if (!e->by.found && m->has_uid) {
-		e->by.found = true;
-		e->by.uid = m->uid;
-	}
+	return (struct judge){v->boxes, v->pins, v->image, now_ms};
 }
 
 static uint64_t window_end(struct verdict *v, uint64_t now_ms)
@@ -181,7 +131,8 @@ static uint64_t window_end(struct verdict *v, uint64_t now_ms)
 static void record(struct verdict *v, const struct judgement *r, const struct held *h, const struct attribution *by,
 	struct verdict_time now)
 {
-	struct window_key key = key_of(r, &h->packet);
+	struct judge j = judge_now(v, now.ms);
+	struct window_key key = fill_key(r, &h->packet);
 	struct event *e = windows_find(v->windows, &key);
 
 	if (!e) {
@@ -190,7 +141,7 @@ static void record(struct verdict *v, const struct judgement *r, const struct he
 			v->counters[COUNTER_VERDICT_aggregate_full]++;
 			return;
 		}
-		fill_event(v, e, r, &h->meta, &h->packet);
+		fill_event(e, &j, r, &h->meta, &h->packet);
 		e->wall_us = now.wall_us;
 	}
 	e->count++;
@@ -234,13 +185,11 @@ static void settle(struct verdict *v, const struct judgement *r, const struct he
 		record(v, r, h, by, now);
 }
 
-static struct judge judge_now(const struct verdict *v, uint64_t now_ms)
+/* Packets without a uid have a share of their own (and that of the few uids that fold to the same). */
+static uint8_t *share_of(struct verdict *v, const struct verdict_packet *m)
 {
-	return (struct judge){v->boxes, v->pins, v->image, now_ms};
-}
+	uint32_t uid = m->has_uid ? m->uid : UINT32_MAX - 1;
 
-static uint8_t *share_of(struct verdict *v, uint32_t uid)
-{
 	return &v->shares[(uid ^ uid >> 8 ^ uid >> 16 ^ uid >> 24) % SHARES];
 }
 
@@ -250,7 +199,7 @@ static bool hold(struct verdict *v, const struct held *h, uint64_t now_ms, struc
 	struct msg_attribute_ask *ask;
 	unsigned int i = 0;
 
-	if (v->n_held == VERDICT_HELD_MAX || *share_of(v, h->meta.uid) == VERDICT_HELD_SHARE) {
+	if (v->n_held == VERDICT_HELD_MAX || *share_of(v, &h->meta) == VERDICT_HELD_SHARE) {
 		v->counters[COUNTER_VERDICT_held_full]++;
 		return false;
 	}
@@ -261,7 +210,7 @@ static bool hold(struct verdict *v, const struct held *h, uint64_t now_ms, struc
 	v->held[i].meta.data = NULL;
 	v->held[i].seq = ++v->seq * VERDICT_HELD_MAX + i;
 	v->n_held++;
-	++*share_of(v, h->meta.uid);
+	++*share_of(v, &h->meta);
 	ASSERT(out->n_asks < DECISIONS_MAX);
 	ask = &out->asks[out->n_asks++];
 	*ask = (struct msg_attribute_ask){.h.seq = v->held[i].seq, .protocol = h->packet.protocol,
@@ -274,21 +223,21 @@ static void let_go(struct verdict *v, unsigned int i)
 {
 	v->deadlines_ms[i] = UINT64_MAX;
 	v->n_held--;
-	--*share_of(v, v->held[i].meta.uid);
+	--*share_of(v, &v->held[i].meta);
 }
 
 static bool wants_attribution(struct verdict *v, const struct judge *j, const struct judgement *r, const struct held *h)
 {
-	struct window_key key = key_of(r, &h->packet);
+	struct window_key key = fill_key(r, &h->packet);
+	bool needed = judge_needs_sender(j, &h->meta);
 
-	if (h->meta.hook != HOOK_OUTPUT || !h->meta.has_uid)
+	if (h->meta.hook != HOOK_OUTPUT || !(h->meta.has_uid || needed))
 		return false;
 	if (h->packet.protocol != PROTOCOL_TCP && h->packet.protocol != PROTOCOL_UDP)
 		return false; /* the kernel has no lookup for other sockets */
 	if (r->reason == REASON_MALFORMED)
 		return false;
-	return judge_needs_cgroup(j, &h->meta) ||
-		(r->reason != REASON_NONE && !windows_find(v->windows, &key));
+	return needed || (r->reason != REASON_NONE && !windows_find(v->windows, &key));
 }
 
 void verdict_packet(struct verdict *v, const struct verdict_packet *m, struct verdict_time now, struct verdict_out *out)
@@ -311,9 +260,18 @@ static void decide_held(struct verdict *v, unsigned int i, const struct attribut
 	struct judge j = judge_now(v, now.ms);
 	struct judgement r = judge_packet(&j, &v->held[i].meta, &v->held[i].packet, true, by);
 
-	let_go(v, i);
-	v->counters[by && by->pid ? COUNTER_VERDICT_attributed : COUNTER_VERDICT_unattributed]++;
+	v->held[i].decided = true;
+	v->held[i].key = fill_key(&r, &v->held[i].packet);
 	settle(v, &r, &v->held[i], by, now, out);
+}
+
+/* The answer came after the deadline: the decision stands. */
+static void complete_event(struct verdict *v, const struct held *h, const struct attribution *by)
+{
+	struct event *e = windows_find(v->windows, &h->key);
+
+	if (e)
+		fill_sender(e, &h->meta, by);
 }
 
 static bool attribution_valid(const struct attribution *by)
@@ -330,10 +288,15 @@ void verdict_attributed(struct verdict *v, const struct msg_attribute_reply *rep
 	bool usable = reply->by.found && attribution_valid(&reply->by);
 
 	if (v->deadlines_ms[i] == UINT64_MAX || v->held[i].seq != reply->h.seq)
-		return; /* decided already: the deadline was first */
-	if (usable && reply->by.uid != v->held[i].meta.uid)
+		return; /* nobody waits for it any more */
+	if (usable && v->held[i].meta.has_uid && reply->by.uid != v->held[i].meta.uid)
 		usable = false; /* another socket has the ports by now */
-	decide_held(v, i, usable ? &reply->by : NULL, now, out);
+	v->counters[usable && reply->by.pid ? COUNTER_VERDICT_attributed : COUNTER_VERDICT_unattributed]++;
+	if (v->held[i].decided)
+		complete_event(v, &v->held[i], usable ? &reply->by : NULL);
+	else
+		decide_held(v, i, usable ? &reply->by : NULL, now, out);
+	let_go(v, i);
 }
 
 /* False: no more room in @out. */
@@ -342,10 +305,16 @@ static bool expire_held(struct verdict *v, struct verdict_time now, uint64_t unt
 	for (unsigned int i = 0; i < VERDICT_HELD_MAX && v->n_held; i++) {
 		if (v->deadlines_ms[i] == UINT64_MAX || v->deadlines_ms[i] > until_ms)
 			continue;
+		if (v->held[i].decided) {
+			v->counters[COUNTER_VERDICT_unattributed]++;
+			let_go(v, i);
+			continue;
+		}
 		if (out->decisions.n == DECISIONS_MAX)
 			return false;
 		v->counters[COUNTER_VERDICT_attribution_late]++;
 		decide_held(v, i, NULL, now, out);
+		v->deadlines_ms[i] = now.ms + VERDICT_LATE_MS;
 	}
 	return true;
 }
@@ -358,7 +327,7 @@ static bool take_events(struct verdict *v, struct verdict_time now, uint64_t unt
 		if (!windows_take(v->windows, until_ms, e))
 			return true;
 		if (e->kind == EVENT_SUPPRESSED) {
-			fill_sandbox(v, e, e->slot);
+			fill_sandbox(e, v->boxes, e->slot);
 			e->wall_us = e->last_wall_us = now.wall_us;
 		}
 		out->n_events++;
@@ -378,7 +347,14 @@ bool verdict_tick(struct verdict *v, struct verdict_time now, struct verdict_out
 
 bool verdict_finish(struct verdict *v, struct verdict_time now, struct verdict_out *out)
 {
-	return advance(v, now, UINT64_MAX - 1, out);
+	bool more = advance(v, now, UINT64_MAX - 1, out);
+
+	for (unsigned int i = 0; i < VERDICT_HELD_MAX; i++)
+		if (v->deadlines_ms[i] != UINT64_MAX && v->held[i].decided) {
+			v->counters[COUNTER_VERDICT_unattributed]++;
+			let_go(v, i);
+		}
+	return more;
 }
 
 uint64_t verdict_due_ms(const struct verdict *v)

@@ -17,9 +17,10 @@
 #include "postern/image.h"
 #include "postern/message.h"
 
-#define VERDICT_HOLD_MS 20  /* a packet waits for its attribution this long */
+#define VERDICT_HOLD_MS 40  /* a packet waits for its attribution this long: refusals are to return within 50 ms */
+#define VERDICT_LATE_MS 1000 /* an answer that comes later still goes into the event, this long */
 #define VERDICT_HELD_MAX 256
-#define VERDICT_HELD_SHARE 64 /* packets of one uid that wait at a time; the rest is decided at once */
+#define VERDICT_HELD_SHARE 64 /* packets of one uid whose answer is waited for; the rest is decided at once */
 #define VERDICT_EVENTS_MAX 16
 
 enum verdict_hook { /* linux/netfilter.h, NF_INET_* */
@@ -28,8 +29,9 @@ enum verdict_hook { /* linux/netfilter.h, NF_INET_* */
 	HOOK_OUTPUT = 3,
 };
 
-/* rules/postern.nft marks packets that the receiver does not agree to (chain miss_inbound). */
+/* Marks of rules/postern.nft: what the receiver does not agree to, and a local reply that is not granted (chain reply). */
 #define VERDICT_MARK_INBOUND 0x706f7369u
+#define VERDICT_MARK_REPLY 0x706f7372u
 
 /* What the queue says of a packet beside its bytes. */
 struct verdict_packet {

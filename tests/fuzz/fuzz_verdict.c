@@ -51,7 +51,7 @@ static void step_packet(struct run *f)
 {
 	uint8_t bytes[256], how = bytes_read_u8(&f->r), which = bytes_read_u8(&f->r);
 	struct verdict_packet m = {.id = f->n_packets, .hook = (uint8_t)(1 + how % 3), .has_uid = how & 8,
-		.uid = how & 16 ? 1000 : 1001, .mark = how & 32 ? VERDICT_MARK_INBOUND : 0, .in_confined = how & 64,
+		.uid = how & 16 ? 1000 : 1001, .mark = how & 32 ? (which & 1 ? VERDICT_MARK_REPLY : VERDICT_MARK_INBOUND) : 0, .in_confined = how & 64,
 		.data = bytes};
 
 	if (f->n_packets == PACKETS_MAX)

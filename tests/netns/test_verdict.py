@@ -126,6 +126,24 @@ def local(net, rig):
             action="drop", line=100, uid=0)
 
 
+def listens(net, rig):
+    """A local sandbox that serves: its policy is asked when it replies, whoever let the question in."""
+    net.add("open_input ipv4")
+    proc = net.host.popen([sys.executable, PROBE, "--uid", "1000", "serve", "3000", "3001"])
+    labcell.wait_for("the server", lambda: all(net.host.listening(p, t) for p in (3000, 3001) for t in ("tcp", "udp")))
+    want = {"sandbox": "three", "inbound": 1, "uid": 1000, "pid": proc.pid, "exe": os.path.realpath(sys.executable)}
+    for t, proto in (("tcp", 6), ("udp", 17)):
+        allowed = t == "tcp"  # the rule is for TCP 3000
+        got = net.probe("stranger", "--source", V4, "--wait", "0.3", t, "198.51.100.1", "3000")
+        lab.equal(got, "port3000" if allowed else "timeout", f"{t} 3000 of a local sandbox")
+        told(rig, "is told with its owner", kind="alert" if allowed else "refusal", port=3000, protocol=proto, **want)
+        lab.equal(net.probe("stranger", "--source", V4, "--wait", "0.3", t, "198.51.100.1", "3001"), "timeout", f"{t} 3001")
+        told(rig, "is refused in its name", kind="refusal", reason="ingress", port=3001, protocol=proto, **want)
+    proc.kill()
+    proc.wait()
+    net.delete("open_input ipv4")
+
+
 def in_time(net, rig):
     for where, words in (("boxa", []), ("host", ["setpriv", "--reuid=1000", "--regid=1000", "--clear-groups"])):
         for a in ("203.0.113.9", "2001:db8:113::9"):
@@ -160,7 +178,7 @@ def main():
     net.add("sandbox_iface pa\nsandbox_prefix4 192.0.2.16/28\nsandbox_prefix6 2001:db8:b::/64\nsandbox_uid 1000\n"
             "sandbox_host ipv4, ipv6")
     rig = Rig(net, group)
-    for part in (forwarded, pins, alerts, local, in_time, aggregated):
+    for part in (forwarded, pins, alerts, local, listens, in_time, aggregated):
         print(f"-- {part.__name__}")
         part(net, rig)
     cgroup(net, rig, group)

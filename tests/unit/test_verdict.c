@@ -1,107 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The verdict core in virtual time: judgements, attribution while held, windows of events, limits. */
+/* The verdict core in virtual time: judgements, pins, names, windows of events, limits. */
 #include "check.h"
-#include "verdict_kit.h"
+#include "verdict_lab.h"
 
 #include <errno.h>
-
-#define WINDOW_MS 1000
-#define START_MS 5000000
-
-/* One core with everything it needs, and the clock. */
-struct lab {
-	struct verdict *v;
-	struct image *im;
-	void *data;
-	struct verdict_out out;
-	struct verdict_time now;
-	uint32_t next_id;
-};
-
-static struct lab lab;
-
-static void lab_open(bool with_cgroup)
-{
-	CHECK(verdict_new(&lab.v) == 0);
-	lab.im = kit_image(WINDOW_MS, &lab.data);
-	memset(&lab.out, 0, sizeof(lab.out));
-	lab.now = (struct verdict_time){START_MS, 1000000};
-	lab.next_id = 1;
-	verdict_set_image(lab.v, lab.im);
-	kit_sandboxes(lab.v, with_cgroup);
-}
-
-static void lab_close(void)
-{
-	verdict_free(lab.v);
-	image_unmap(lab.im);
-	free(lab.data);
-}
-
-static void out_clear(void)
-{
-	lab.out.decisions.n = lab.out.n_asks = lab.out.n_events = 0;
-}
-
-static uint64_t count(unsigned int counter)
-{
-	uint64_t c[COUNTER_VERDICT_COUNT];
-
-	verdict_counters(lab.v, c);
-	return c[counter];
-}
-
-struct sent {
-	enum verdict_hook hook;
-	const char *in, *out;
-	const char *from, *to;
-	uint8_t protocol;
-	uint16_t port;
-	int uid; /* -1: none */
-	uint32_t mark;
-	uint8_t flags; /* TCP, 0: SYN */
-	bool confined;
-};
-
-static void send_packet(const struct sent *s)
-{
-	uint8_t bytes[128];
-	struct verdict_packet m = {.id = lab.next_id++, .hook = s->hook, .mark = s->mark, .data = bytes,
-		.has_uid = s->uid >= 0, .uid = (uint32_t)s->uid, .in_confined = s->confined};
-
-	m.len = m.wire_len = kit_packet(bytes, s->from, s->to, s->protocol, s->port);
-	if (s->flags)
-		bytes[(bytes[0] >> 4 == 4 ? 20 : 40) + 13] = s->flags;
-	strcpy(m.in, s->in ? s->in : "");
-	strcpy(m.out, s->out ? s->out : "");
-	verdict_packet(lab.v, &m, lab.now, &lab.out);
-}
-
-static void reply(uint32_t seq, const char *exe, const char *cgroup, uint32_t uid)
-{
-	struct msg_attribute_reply r = {.h.seq = seq, .by = {.found = true, .uid = uid, .pid = exe ? 77 : 0}};
-
-	strcpy(r.by.exe, exe ? exe : "");
-	strcpy(r.by.cgroup, cgroup);
-	verdict_attributed(lab.v, &r, lab.now, &lab.out);
-}
-
-/* The only event there is once all windows ended. */
-static const struct event *only_event(void)
-{
-	static const struct event none;
-
-	out_clear();
-	CHECK(!verdict_finish(lab.v, lab.now, &lab.out));
-	CHECK(lab.out.n_events == 1);
-	return lab.out.n_events == 1 ? &lab.out.events[0] : &none;
-}
-
-#define FWD HOOK_FORWARD, "veth1", "eth0"
-#define FWD2 HOOK_FORWARD, "br0", "eth0"
-#define LOCAL HOOK_OUTPUT, NULL, "eth0"
-#define TCP4(port) "192.0.2.2", "198.51.100.9", PROTOCOL_TCP, port
-#define MARKED VERDICT_MARK_INBOUND
 
 static const struct {
 	const char *name;
@@ -317,131 +219,6 @@ static void test_candidates(void)
 	lab_close();
 }
 
-static const struct sent local_sent = {LOCAL, TCP4(443), 1000, 0, 0, false};
-
-static void test_attribution(void)
-{
-	const struct event *e;
-	uint32_t seq;
-
-	check_row("attribution");
-	lab_open(false);
-	send_packet(&local_sent);
-	CHECK(lab.out.decisions.n == 0 && lab.out.n_asks == 1);
-	CHECK(lab.out.asks[0].protocol == PROTOCOL_TCP && lab.out.asks[0].destination_port == 443);
-	CHECK(verdict_due_ms(lab.v) == START_MS + VERDICT_HOLD_MS);
-	seq = lab.out.asks[0].h.seq;
-	reply(seq + VERDICT_HELD_MAX, "/bin/wrong", "x", 1000); /* nobody waits for it */
-	CHECK(lab.out.decisions.n == 0);
-	reply(seq, "/usr/bin/curl", "user.slice", 1000);
-	CHECK(lab.out.decisions.n == 1 && lab.out.decisions.entries[0].decision == DECISION_REFUSE);
-	reply(seq, "/usr/bin/curl", "user.slice", 1000);
-	CHECK(lab.out.decisions.n == 1); /* exactly one decision */
-	/* the next packet to the same destination needs no question */
-	out_clear();
-	send_packet(&local_sent);
-	CHECK(lab.out.decisions.n == 1 && lab.out.n_asks == 0);
-	e = only_event();
-	CHECK(e->count == 2 && e->by.pid == 77 && e->by.uid == 1000 && e->slot == 3);
-	CHECK_STR(e->by.exe, "/usr/bin/curl");
-	CHECK(count(COUNTER_VERDICT_attributed) == 1);
-	lab_close();
-}
-
-static void test_late(void)
-{
-	const struct event *e;
-
-	check_row("late");
-	lab_open(false);
-	send_packet(&local_sent);
-	lab.now.ms += VERDICT_HOLD_MS - 1;
-	CHECK(!verdict_tick(lab.v, lab.now, &lab.out) && lab.out.decisions.n == 0);
-	lab.now.ms += 1;
-	CHECK(!verdict_tick(lab.v, lab.now, &lab.out) && lab.out.decisions.n == 1);
-	reply(lab.out.asks[0].h.seq, "/usr/bin/curl", "user.slice", 1000);
-	CHECK(lab.out.decisions.n == 1);
-	e = only_event();
-	CHECK(e->by.found && e->by.uid == 1000 && e->by.pid == 0 && !e->by.exe[0]);
-	CHECK(count(COUNTER_VERDICT_attribution_late) == 1);
-	lab_close();
-}
-
-/* A reply for another uid's socket, and one whose strings do not end, are no attribution. */
-static void test_bad_replies(void)
-{
-	struct msg_attribute_reply r = {.by = {.found = true, .uid = 1000, .pid = 5}};
-
-	check_row("bad replies");
-	lab_open(false);
-	send_packet(&local_sent);
-	reply(lab.out.asks[0].h.seq, "/bin/other", "", 1001);
-	CHECK(lab.out.decisions.n == 1 && only_event()->by.pid == 0);
-	out_clear();
-	send_packet(&local_sent);
-	memset(r.by.command, 'x', sizeof(r.by.command));
-	r.h.seq = lab.out.asks[0].h.seq;
-	verdict_attributed(lab.v, &r, lab.now, &lab.out);
-	CHECK(lab.out.decisions.n == 1 && only_event()->by.pid == 0);
-	lab_close();
-}
-
-/* With cgroup sandboxes, who it was is known only from the reply; until then nothing is let through. */
-static void test_cgroup(void)
-{
-	const struct sent watched = {LOCAL, "192.0.2.2", "198.51.100.200", PROTOCOL_TCP, 80, 1000, 0, 0, false};
-
-	check_row("cgroup");
-	lab_open(true);
-	send_packet(&watched);
-	CHECK(lab.out.n_asks == 1);
-	reply(lab.out.asks[0].h.seq, "/bin/a", "box/a/deep", 1000);
-	CHECK(lab.out.decisions.n == 1 && lab.out.decisions.entries[0].decision == DECISION_DROP);
-	CHECK(only_event()->slot == 4);
-	out_clear();
-	send_packet(&watched);
-	reply(lab.out.asks[0].h.seq, "/bin/a", "box/ab", 1000);
-	CHECK(lab.out.decisions.n == 1 && lab.out.decisions.entries[0].decision == DECISION_ACCEPT);
-	CHECK(only_event()->slot == 3);
-	out_clear();
-	send_packet(&watched);
-	lab.now.ms += VERDICT_HOLD_MS;
-	CHECK(!verdict_tick(lab.v, lab.now, &lab.out));
-	CHECK(lab.out.decisions.n == 1 && lab.out.decisions.entries[0].decision == DECISION_REFUSE);
-	CHECK(only_event()->reason == REASON_OVERLOAD);
-	lab_close();
-}
-
-/* One uid's packets take their share of the places and no more; every packet is decided once. */
-static void test_held_share(void)
-{
-	struct sent s = local_sent;
-	unsigned int decided = 0;
-
-	check_row("held share");
-	lab_open(false);
-	for (uint16_t i = 0; i < 200; i++) {
-		out_clear();
-		s.port = (uint16_t)(1000 + i);
-		send_packet(&s);
-		CHECK(lab.out.decisions.n + lab.out.n_asks == 1);
-		CHECK(lab.out.n_asks == (i < VERDICT_HELD_SHARE));
-		decided += lab.out.decisions.n;
-	}
-	s.uid = 1002; /* another uid still finds a place */
-	out_clear();
-	send_packet(&s);
-	CHECK(lab.out.n_asks == 1);
-	lab.now.ms += VERDICT_HOLD_MS;
-	for (bool more = true; more;) {
-		out_clear();
-		more = verdict_tick(lab.v, lab.now, &lab.out);
-		decided += lab.out.decisions.n;
-	}
-	CHECK(decided == 201 && count(COUNTER_VERDICT_held_full) == 200 - VERDICT_HELD_SHARE);
-	lab_close();
-}
-
 static void test_windows(void)
 {
 	check_row("windows");
@@ -504,22 +281,6 @@ static void test_scan(void)
 	lab_close();
 }
 
-static void test_reply_packet(void)
-{
-	struct sent s = {LOCAL, "192.0.2.2", "203.0.113.9", PROTOCOL_TCP, 5555, 1000, 0, TCP_SYN | TCP_ACK, false};
-	const struct event *e;
-
-	check_row("reply of a listening port");
-	lab_open(false);
-	send_packet(&s);
-	CHECK(lab.out.n_asks == 1);
-	reply(lab.out.asks[0].h.seq, "/bin/server", "", 1000);
-	e = only_event();
-	CHECK(e->reason == REASON_INGRESS && e->inbound && e->destination_port == 40000 && e->source_port == 5555);
-	CHECK(addr_equal(&e->source, &(struct addr){ADDR_V4, {203, 0, 113, 9}}));
-	lab_close();
-}
-
 static void test_no_image(void)
 {
 	check_row("before the first image");
@@ -579,14 +340,8 @@ int main(void)
 	test_pins();
 	test_bad_notes();
 	test_candidates();
-	test_attribution();
-	test_late();
-	test_bad_replies();
-	test_cgroup();
-	test_held_share();
 	test_windows();
 	test_scan();
-	test_reply_packet();
 	test_no_image();
 	test_unparsable();
 	test_pin_table();
