@@ -23,8 +23,9 @@ static int on_image(struct shell *s, struct msg_image *m, int fd)
 	close(fd);
 	if (rc < 0)
 		return rc;
+	resolver_flush(s->core); /* records name rules of the old image */
+	s->im = im;		 /* questions under way are asked again, of the new one's upstreams */
 	resolver_set_image(s->core, im, m->generation);
-	s->im = im;
 	image_unmap(old);
 	stubs_set_shared(s, image_settings(im)->stub_port);
 	return channel_send(&s->gate, MSG_IMAGE_READY, m, NULL, 0);
@@ -54,9 +55,11 @@ static int on_sandbox_gone(struct shell *s, const struct msg_sandbox *m)
 static int on_ping(struct shell *s, const struct message_header *h)
 {
 	struct msg_pong pong = {.h.seq = h->seq};
+	int rc;
 
 	memcpy(pong.counters, resolver_counters(s->core), COUNTER_RESOLVER_COUNT * sizeof(uint64_t));
-	return channel_send(&s->gate, MSG_PONG, &pong, NULL, 0);
+	rc = channel_send(&s->gate, MSG_PONG, &pong, NULL, 0);
+	return rc == -EAGAIN ? 0 : rc; /* full of pin requests: the gate decides how long it waits for a sign of life */
 }
 
 static int on_peer(struct shell *s, const struct msg_peer *m, int fd)

@@ -32,6 +32,9 @@ load
 REDIRECT = """table inet rig { chain pre { type nat hook prerouting priority -100;
     iifname { "pt-box1", "pt-box2" } meta l4proto { 6, 17 } th dport 53 redirect to :5300
     }
+    chain out { type nat hook output priority -100;
+        meta skuid 65534 meta l4proto { 6, 17 } th dport 53 redirect to :5400
+    }
 }"""
 # argv: server port; one hex message a line on stdin, "-" pauses, "eof" half-closes, "big" reads nothing for a second
 CLIENT = """
@@ -145,6 +148,10 @@ def answers(net, rig):
         for server in ("127.0.0.1", "::1"):
             equal(lab.dig(host, "short.test", "-p", "5400", *words, server=server), ["203.0.113.30"],
                   f"the local stub on {server} {words}")
+        for server in ("198.51.100.1", "2001:db8:51::1", "127.0.0.53"):
+            out = host.run(["setpriv", "--reuid=65534", "--clear-groups", "dig", "+short", "+tries=1", "+time=2", *words, f"@{server}",
+                            "short.test"], check=False).stdout
+            equal(out.split(), ["203.0.113.30"], f"a local user, redirected, asks {server} {words}")
     owners = {(p[1], p[0]) for p in rig.pins}
     check(("other.test", "1") in owners and ("short.test", "2") in owners and ("short.test", "3") in owners
           and not ("short.test", "1") in owners, "each pin was asked for the sandbox that asked")
@@ -226,6 +233,15 @@ def odd(net, rig):
     check(all(q["size"] <= 80 for q in asked), "and are as short as they can be")
 
 
+def reload(net, rig):
+    """A question that waits for a silent upstream is asked again, of the new image's."""
+    rig.say(POLICY.format(upstream="10.0.0.3"))
+    asked = net.ns["box1"].popen(["dig", "+tries=1", "+time=4", "@198.51.100.1", "silent-2.test"], stdout=subprocess.PIPE, text=True)
+    time.sleep(0.5)  # in the middle of its second try
+    rig.say(POLICY.format(upstream="10.0.0.2"))
+    check("status: NXDOMAIN" in asked.communicate()[0], "a question under way at a reload goes to the new upstream")
+
+
 def removal(net, rig):
     rig.say("gone 1")
     equal(lab.dig(net.ns["box1"], "other.test", server="198.51.100.1", timeout_s=1), [], "a removed sandbox gets no answer")
@@ -245,6 +261,7 @@ def main(net):
     limits(net, rig)
     grants(net, rig)
     odd(net, rig)
+    reload(net, rig)
     removal(net, rig)
     with open(f"/proc/{rig.pid}/status", encoding="ascii") as f:
         check("Seccomp:\t2" in f.read(), "the filter was on")
