@@ -1,0 +1,299 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Second half of contrib/bench: the rows.
+
+usage: bench.py [ROW...]        rows: see ROWS below
+
+Prints one line a row: `row: ours X, NAME Y, ratio Z, to reach T: ok|short`. The ratio is always ours to the other's, measured in the
+same run, in turns, as the median of the turns' ratios; X and Y are medians. "-" stands where nothing is set as a target.
+Exit code: 0 when every row was measured (also when one is short), 1 otherwise.
+"""
+import json
+import os
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+import benchlab  # noqa: E402 (found through the line above)
+from benchlab import PEERS, PORT, STUB, UPSTREAM, cpu_ns, driver, labcell, median  # noqa: E402
+
+TURNS = 7
+
+
+def say(row, ours, name, theirs, ratio, target=None, good=None):
+    reach = f"to reach {target}: {'ok' if good else 'short'}" if target else "to reach -"
+    print(f"{row}: ours {ours}, {name} {theirs}, ratio {ratio:.2f}, {reach}", flush=True)
+
+
+def ratio_of(a, b):
+    """Median of the ratios of the turns."""
+    return median([x / y for x, y in zip(a, b)])
+
+
+def us(ns):
+    return f"{ns / 1000:.2f} us"
+
+
+class Turn:
+    """What one server did in one turn: rate and CPU a query."""
+
+    def __init__(self, got, cpu):
+        self.rate = got["good"] / got["ns"] * 1e9
+        self.cpu = cpu / max(got["good"], 1)
+
+
+def turns(contestants, n=TURNS):
+    """contestants: {name: function(turn) -> Turn}, called in turn; {name: [Turn]}."""
+    found = {name: [] for name in contestants}
+    for i in range(n):
+        for name, run in contestants.items():
+            found[name].append(run(i))
+    return found
+
+
+def compare_cpu(row, found, what, targets=None):
+    ours = [t.cpu for t in found["ours"]]
+    for name, those in found.items():
+        if name == "ours":
+            continue
+        theirs = [t.cpu for t in those]
+        ratio = ratio_of(ours, theirs)
+        target = (targets or {}).get(name)
+        say(f"{row} {what}", us(median(ours)), name, us(median(theirs)), ratio, target and f"<= {target}",
+            target and ratio <= target)
+
+
+def compare_rate(row, found, what, targets=None):
+    ours = [t.rate for t in found["ours"]]
+    for name, those in found.items():
+        if name == "ours":
+            continue
+        theirs = [t.rate for t in those]
+        ratio = ratio_of(ours, theirs)
+        target = (targets or {}).get(name)
+        say(f"{row} {what}", f"{median(ours):.0f}/s", name, f"{median(theirs):.0f}/s", ratio, target and f">= {target}",
+            target and ratio >= target)
+
+
+# ---- cached answers ---------------------------------------------------------------------------------------------------
+
+def cached_contestants(b, ns, ours_address, ours_port, ours_pids):
+    names, queries = 1000, 20000
+
+    def contestant(address, port, pids, mode):
+        def run(i):
+            if i == 0 and mode == "answer":  # fills the cache
+                b.load(address, port, "cache.bench", 0, names, names, window=8, sockets=4)
+            before = cpu_ns(pids())
+            got = b.load(address, port, "cache.bench", 0, names, queries, mode=mode)
+            return Turn(got, cpu_ns(pids()) - before)
+        return run
+
+    found = {"ours": contestant(ours_address, ours_port, ours_pids, "answer")}
+    for name in PEERS:
+        address, port = (b.address[name], 53) if ns == "peers" else (b.bare_address, PORT[name])
+        found[name] = contestant(address, port, lambda name=name: [b.servers[ns][name]],
+                                 "echo" if name == "echo" else "answer")
+    return found
+
+
+def row_cached(b):
+    """Everybody behind the same ruleset and redirect; ours are all processes of the daemon."""
+    b.start_postern()
+    b.start_peers("peers")
+    found = turns(cached_contestants(b, "peers", b.address["postern"], 53, b.postern_pids))
+    compare_cpu("cached", found, "CPU an answer, same ruleset", {"dnsmasq": 1, "unbound": 1, "dnsdist": 1})
+
+
+def row_cached_bare(b):
+    """Nobody behind a ruleset; ours is postern-resolver alone."""
+    pid = b.start_rig()
+    b.start_peers("bare")
+    found = turns(cached_contestants(b, "bare", b.bare_address, STUB, lambda: [pid]))
+    compare_cpu("cached-bare", found, "CPU an answer, no ruleset", {"dnsmasq": 1, "unbound": 1, "dnsdist": 1})
+    compare_rate("cached-bare", found, "answers")
+
+
+# ---- uncached answers -------------------------------------------------------------------------------------------------
+
+def row_uncached(b):
+    """Names that nobody asked before, each with an address of its own; against dnsmasq without any ruleset but its set."""
+    per_turn = 3000
+    b.start_postern()
+    b.ns["bare"].nft("table inet bench {\nset pins {\ntype ipv6_addr\nsize 65535\n}\n}\n")
+    dnsmasq = b.spawn("bare", b.dnsmasq(5311, "--nftset=/bench/6#inet#bench#pins")).pid
+    labcell.wait_for("dnsmasq", lambda: b.ns["bare"].listening(5311, "udp"))
+
+    def contestant(address, port, pids):
+        def run(i):
+            before = cpu_ns(pids())
+            got = b.load(address, port, "u.bench", 2000 + i * per_turn, per_turn, per_turn, window=16, sockets=8)
+            time.sleep(0.05)  # what trails an answer counts too
+            return Turn(got, cpu_ns(pids()) - before)
+        return run
+
+    found = turns({"ours": contestant(b.address["postern"], 53, b.postern_pids),
+                   "dnsmasq --nftset": contestant(b.bare_address, 5311, lambda: [dnsmasq])})
+    os.kill(dnsmasq, 15)
+    compare_rate("uncached", found, "pinned answers", {"dnsmasq --nftset": 3})
+    compare_cpu("uncached", found, "CPU a pinned answer, all processes")
+
+
+def row_latency(b):
+    """A cold name, one at a time; the upstream is asked directly through a gate without a ruleset."""
+    found = {"ours": [], "upstream": []}
+    b.start_postern()
+    for i in range(TURNS):
+        found["ours"].append(b.load(b.address["postern"], 53, "l.bench", 26000 + i * 200, 200, 200, 1, 1))
+        found["upstream"].append(b.load(UPSTREAM, 53, "l.bench", 26000 + i * 200, 200, 200, 1, 1))
+    for what in ("p50", "p99"):
+        ours, theirs = ([t[what + "_ns"] for t in found[name]] for name in ("ours", "upstream"))
+        say(f"latency of a first answer, {what}", us(median(ours)), "upstream", us(median(theirs)), ratio_of(ours, theirs))
+
+
+# ---- pins -------------------------------------------------------------------------------------------------------------
+
+def row_pins(b):
+    """The gate's own work for a pin, without the channel, and a bare loop of one-element transactions."""
+    found = {}
+    b.ns["bare"].run(["nft", "-f", f"{benchlab.TOP}/rules/postern.nft"])
+    for i in range(TURNS):
+        for name, words in (("bare", ("bare", 4096, 1)), ("one", ("gate", 4096, 1)), ("batch", ("gate", 4096, 32))):
+            b.ns["bare"].run(["nft", "flush", "set", "inet", "postern", "pin6_iface"])
+            got = json.loads(b.ns["bare"].run([driver("pins"), *words]).stdout)
+            found.setdefault(name, []).append(got["pins"] / got["ns"] * 1e9)
+    b.ns["bare"].run(["nft", "delete", "table", "inet", "postern"])
+    for name, what in (("one", "one request a transaction"), ("batch", "32 requests a transaction")):
+        say(f"pins, {what}", f"{median(found[name]):.0f}/s", "bare libmnl loop", f"{median(found['bare']):.0f}/s",
+            ratio_of(found[name], found["bare"]))
+
+
+# ---- refused packets --------------------------------------------------------------------------------------------------
+
+def row_refused(b):
+    """Packets that nothing lets through: ours judged, refused and recorded; a bare queue loop with the same rule and ruleset."""
+    count = 20000
+    b.start_postern()
+    b.start_peers("peers")
+    b.ns["peers"].run([driver("queue_rule"), 7])
+    found = {"ours": [], "drop loop": [], "refuse loop": []}
+
+    def seen():
+        for chain in b.ns["host"].run(["nft", "-j", "list", "chain", "inet", "postern", "refuse"]).stdout.splitlines():
+            for item in json.loads(chain)["nftables"]:
+                if "rule" in item:
+                    for e in item["rule"]["expr"]:
+                        if "counter" in e:
+                            return e["counter"]["packets"]
+        return 0
+
+    def ours():
+        before, n, began = cpu_ns(b.postern_pids()), seen(), time.monotonic_ns()
+        b.ns["box"].run([driver("scan"), "198.51.100.0", count])
+        took = time.monotonic_ns() - began
+        time.sleep(0.1)
+        return Turn({"good": seen() - n, "ns": took}, cpu_ns(b.postern_pids()) - before)
+
+    def loop(what):
+        proc = b.ns["peers"].popen([driver("nfqloop"), what], stdout=-1)
+        time.sleep(0.1)
+        before, began = cpu_ns([proc.pid]), time.monotonic_ns()
+        b.ns["box"].run([driver("scan"), "198.51.100.128", count])
+        took = time.monotonic_ns() - began
+        time.sleep(0.1)
+        cpu = cpu_ns([proc.pid]) - before
+        proc.terminate()
+        return Turn({"good": json.loads(proc.communicate()[0])["packets"], "ns": took}, cpu)
+
+    for _ in range(TURNS):
+        found["ours"].append(ours())
+        found["drop loop"].append(loop("drop"))
+        found["refuse loop"].append(loop("refuse"))
+    compare_rate("refused", found, "packets")
+    compare_cpu("refused", found, "CPU a packet, all processes")
+
+
+# ---- TCP through the ruleset ------------------------------------------------------------------------------------------
+
+def tcp_turns(b, words, n):
+    b.start_postern()
+    b.load(b.address["postern"], 53, "tcp.bench", 100, 1, 1, 1, 1, "v4")  # pins 203.0.113.100
+    found = {"ours": [], "none": []}
+    for _ in range(n):
+        for name, address in (("ours", "203.0.113.100"), ("none", "203.0.113.200")):
+            found[name].append(json.loads(b.ns["box"].run([driver("tcp"), words[0], address, 443, words[1]]).stdout))
+    return found
+
+
+def row_throughput(b):
+    """An established flow through the forward hook, and through a gate without a ruleset."""
+    found = tcp_turns(b, ("send", 300), 3 * TURNS)
+    rate = {k: [t["bytes"] / t["ns"] * 8 for t in v] for k, v in found.items()}
+    cpu = {k: [t["cpu_ns"] / t["bytes"] * 1e6 for t in v] for k, v in found.items()}
+    ratio = ratio_of(rate["ours"], rate["none"])
+    say("throughput", f"{median(rate['ours']):.2f} Gbit/s", "no ruleset", f"{median(rate['none']):.2f} Gbit/s", ratio, ">= 0.98",
+        ratio >= 0.98)
+    say("throughput, sender's CPU a MB", us(median(cpu["ours"])), "no ruleset", us(median(cpu["none"])),
+        ratio_of(cpu["ours"], cpu["none"]))
+
+
+def row_connects(b):
+    """New connections to a pinned address, one after the other."""
+    found = tcp_turns(b, ("connect", 1000), TURNS)
+    rate = {k: [t["connections"] / t["ns"] * 1e9 for t in v] for k, v in found.items()}
+    say("connects", f"{median(rate['ours']):.0f}/s", "no ruleset", f"{median(rate['none']):.0f}/s",
+        ratio_of(rate["ours"], rate["none"]))
+
+
+# ---- memory -----------------------------------------------------------------------------------------------------------
+
+def rollup(pid, key):
+    with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as f:
+        return next(int(line.split()[1]) for line in f if line.startswith(key + ":"))
+
+
+def row_memory(b):
+    """All processes, before the first query; what they share counted once (PSS), and as often as it is mapped (RSS)."""
+    b.start_postern()
+    pss, rss = (sum(rollup(pid, key) for pid in b.postern_pids()) / 1024 for key in ("Pss", "Rss"))
+    say("memory idle", f"{pss:.1f} MB PSS", "limit", "24 MB", pss / 24, "<= 1", pss <= 24)
+    say("memory idle, shared pages counted in each process", f"{rss:.1f} MB RSS", "limit", "24 MB", rss / 24, "<= 1", rss <= 24)
+
+
+# in the order in which they run: memory is idle only at first
+ROWS = {"memory": row_memory, "pins": row_pins, "cached": row_cached, "cached-bare": row_cached_bare, "uncached": row_uncached,
+        "latency": row_latency, "refused": row_refused, "throughput": row_throughput, "connects": row_connects}
+
+
+def run(rows):
+    b = benchlab.Bench()
+    failed = 0
+    for name in ROWS:
+        if rows and name not in rows:
+            continue
+        try:
+            ROWS[name](b)
+        except (labcell.LabError, OSError, ValueError, KeyError) as e:
+            failed += 1
+            print(f"{name}: not measured: {e}", flush=True)
+    if failed and b.postern:
+        print(b.postern.log_text()[-2000:], file=sys.stderr)
+    return 1 if failed else 0
+
+
+def main():
+    rows = sys.argv[1:]
+    unknown = [r for r in rows if r not in ROWS]
+    if unknown:
+        print(f"no row {unknown[0]}: choose from {' '.join(ROWS)}", file=sys.stderr)
+        return 2
+    try:
+        if os.environ.get(labcell.INSIDE):
+            return run(rows)
+        return labcell.supervise([sys.executable, *sys.argv])
+    except labcell.Skip as e:
+        print(f"cannot measure: {e}", file=sys.stderr)
+        return 1
+
+
+sys.exit(main())
