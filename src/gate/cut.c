@@ -6,6 +6,7 @@
  * where a pin of its destination, live or remembered, is still held by a permitted name. Where nothing is
  * remembered, of a sandbox whose policy did change, the answer to doubt is: shut.
  * An inbound flow is one that ends at the sandbox; it is held against the ingress rules.
+ * Of a sandbox that is gone all flows end, but where nothing confines such traffic any more.
  */
 #include <errno.h>
 #include <string.h>
@@ -21,9 +22,11 @@
 struct cut {
 	struct gate *gate;
 	const bool *changed;
+	const struct sandbox *gone;
+	size_t n_gone;
 	size_t n;
 	struct flow doomed[CUT_BATCH];
-	uint16_t slots[CUT_BATCH];
+	const struct sandbox *owners[CUT_BATCH];
 };
 
 /* The deepest cgroup sandbox that holds @id: the longest path, since nested ones share their beginning. */
@@ -47,25 +50,72 @@ static const struct sandbox *cgroup_sandbox(const struct gate *g, uint64_t id)
 	return best;
 }
 
-/* A removed sandbox is in no table: its flows are nobody's, and are found by the interface or address all the same. */
-static const struct sandbox *whose(struct gate *g, const struct owner_query *q)
+static const struct sandbox *owner_in_table(const struct gate *g, const struct owner *o, const struct addr *near)
 {
 	struct selector sel = {0};
 	const struct sandbox *s;
-	struct owner o;
 
-	if (owner_find(g->kernel.owners, q, &o) < 0)
-		return NULL;
-	if (!o.local) {
-		event_set_text(sel.ifname, sizeof(sel.ifname), o.interface);
+	if (!o->local) {
+		event_set_text(sel.ifname, sizeof(sel.ifname), o->interface);
 		s = sandboxes_find_selector(g->sandboxes, SANDBOX_INTERFACE, &sel);
-		return s ? s : sandboxes_find_source(g->sandboxes, &q->near);
+		return s ? s : sandboxes_find_source(g->sandboxes, near);
 	}
-	sel.uid = o.uid;
-	s = cgroup_sandbox(g, o.cgroup_id);
-	if (!s && o.has_socket)
+	sel.uid = o->uid;
+	s = cgroup_sandbox(g, o->cgroup_id);
+	if (!s && o->has_socket)
 		s = sandboxes_find_selector(g->sandboxes, SANDBOX_UID, &sel);
 	return s ? s : sandboxes_find_selector(g->sandboxes, SANDBOX_HOST, &sel);
+}
+
+static bool selects(const struct gate *g, const struct sandbox *s, const struct selector *sel, const struct owner *o,
+	const struct addr *near)
+{
+	switch ((enum sandbox_kind)s->kind) {
+	case SANDBOX_INTERFACE:
+		return !o->local && strcmp(sel->ifname, o->interface) == 0;
+	case SANDBOX_SOURCE:
+		return !o->local && prefix_contains(&sel->source, near);
+	case SANDBOX_CGROUP:
+		return o->local && o->cgroup_id &&
+			(o->cgroup_id == sel->cgroup_id || cgroups_below(g->kernel.cgroup_fd, sel->cgroup, o->cgroup_id));
+	case SANDBOX_UID:
+		return o->local && o->has_socket && sel->uid == o->uid;
+	case SANDBOX_HOST:
+		return o->local;
+	case SANDBOX_KIND_COUNT:
+		break;
+	}
+	return false;
+}
+
+struct whose {
+	const struct sandbox *s; /* NULL: nobody's */
+	bool gone;		 /* it is in no table any more, and nobody has taken its place */
+};
+
+static struct whose whose(const struct cut *c, const struct owner_query *q)
+{
+	struct whose w = {0};
+	struct owner o;
+
+	if (owner_find(c->gate->kernel.owners, q, &o) < 0)
+		return w;
+	w.s = owner_in_table(c->gate, &o, &q->near);
+	for (size_t i = 0; !w.s && i < c->n_gone; i++)
+		for (unsigned int k = 0; k < c->gone[i].n_selectors; k++)
+			if (selects(c->gate, &c->gone[i], &c->gone[i].selectors[k], &o, &q->near))
+				w = (struct whose){&c->gone[i], true};
+	return w;
+}
+
+/* Without its sandbox, is this traffic confined by nothing? (elements_settings() opens it.) */
+static bool left_open(const struct gate *g, const struct sandbox *gone)
+{
+	const struct selector none = {0};
+
+	if (sandbox_is_local(gone))
+		return !sandboxes_find_selector(g->sandboxes, SANDBOX_HOST, &none);
+	return image_settings(g->policy.image)->forward_others;
 }
 
 static bool icmp(uint8_t protocol)
@@ -106,8 +156,19 @@ static void doom(struct cut *c, const struct flow *f, const struct sandbox *s)
 {
 	if (c->n == CUT_BATCH)
 		return;
-	c->slots[c->n] = s->slot;
+	c->owners[c->n] = s;
 	c->doomed[c->n++] = *f;
+}
+
+typedef bool allowed_fn(const struct gate *g, const struct sandbox *s, const struct owner_query *q);
+
+static bool stays(const struct cut *c, const struct whose *w, const struct owner_query *q, allowed_fn *allowed)
+{
+	if (!w->s)
+		return true;
+	if (w->gone)
+		return left_open(c->gate, w->s);
+	return !c->changed[w->s->slot] || allowed(c->gate, w->s, q);
 }
 
 static int judge(void *context, const struct flow *f)
@@ -118,19 +179,19 @@ static int judge(void *context, const struct flow *f)
 		f->reply.source_port, f->protocol};
 	const struct owner_query in = {f->reply.source, f->original.source, f->reply.source_port,
 		f->original.source_port, f->protocol};
-	const struct sandbox *s;
+	struct whose w;
 
 	/* DNS to the stub is the daemon's own */
 	if (f->reply.source_port != f->original.destination_port && f->original.destination_port == 53)
 		return 0;
-	s = whose(c->gate, &out);
-	if (s && c->changed[s->slot] && !egress_allowed(c->gate, s, &out)) {
-		doom(c, f, s);
+	w = whose(c, &out);
+	if (!stays(c, &w, &out, egress_allowed)) {
+		doom(c, f, w.s);
 		return 0;
 	}
-	s = whose(c->gate, &in);
-	if (s && c->changed[s->slot] && !ingress_allowed(c->gate, s, &in))
-		doom(c, f, s);
+	w = whose(c, &in);
+	if (!stays(c, &w, &in, ingress_allowed))
+		doom(c, f, w.s);
 	return 0;
 }
 
@@ -155,14 +216,14 @@ static void end_flow(struct gate *g, const struct flow *f, const struct sandbox 
 	event_send(&g->audit, &e);
 }
 
-void gate_cut(struct gate *g, const bool *changed)
+void gate_cut(struct gate *g, const bool *changed, const struct sandbox *gone, size_t n_gone)
 {
 	static struct cut c; /* 60 kB, and one reload at a time */
 
 	/* finding the owner of every flow takes seconds where there are many: not after a mere restart */
-	if (!memchr(changed, true, SANDBOX_MAX))
+	if (!n_gone && !memchr(changed, true, SANDBOX_MAX))
 		return;
-	c = (struct cut){.gate = g, .changed = changed};
+	c = (struct cut){.gate = g, .changed = changed, .gone = gone, .n_gone = n_gone};
 	owners_forget(g->kernel.owners);
 	for (unsigned int pass = 0; pass < CUT_PASSES; pass++) {
 		int rc;
@@ -172,7 +233,7 @@ void gate_cut(struct gate *g, const bool *changed)
 		if (rc < 0)
 			log_err("cut: conntrack cannot be read: %s", strerror(-rc));
 		for (size_t i = 0; i < c.n; i++)
-			end_flow(g, &c.doomed[i], sandboxes_get(g->sandboxes, c.slots[i]));
+			end_flow(g, &c.doomed[i], c.owners[i]);
 		if (rc < 0 || c.n < CUT_BATCH)
 			return;
 	}

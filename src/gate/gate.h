@@ -90,8 +90,8 @@ POSTERN_MUST_CHECK int gate_tell_sandbox(struct gate *g, const struct sandbox *s
 /* guard.c: someone changed our table? */
 void gate_guard(struct gate *g);
 
-/* cut.c: ends flows that the policy no longer allows, of the slots that are marked. */
-void gate_cut(struct gate *g, const bool *changed_slots);
+/* cut.c: ends flows that the policy no longer allows, of the slots that are marked and of sandboxes that are gone. */
+void gate_cut(struct gate *g, const bool *changed_slots, const struct sandbox *gone, size_t n_gone);
 
 /* control.c */
 void gate_control(struct gate *g, const union message_buffer *m);

@@ -53,7 +53,7 @@ static void cut(struct gate *g)
 	bool all[SANDBOX_MAX];
 
 	memset(all, true, sizeof(all));
-	gate_cut(g, all);
+	gate_cut(g, all, NULL, 0);
 }
 
 void gate_guard(struct gate *g)

@@ -97,7 +97,7 @@ static int add_new(struct gate *g, struct next *n)
 	return 0;
 }
 
-/* Flows are looked at only where the policy says something else now. */
+/* Flows are looked at only where the policy says something else now, or where there was no sandbox. */
 static void mark_changed(const struct gate *g, struct next *n)
 {
 	for (uint16_t i = sandboxes_next(g->sandboxes, 0); i != SANDBOX_NONE; i = sandboxes_next(g->sandboxes, i + 1u)) {
@@ -106,6 +106,8 @@ static void mark_changed(const struct gate *g, struct next *n)
 
 		n->changed[i] = !s || strcmp(s->policy, old->policy) != 0 || elements_digest(n->image, s->policy) != before;
 	}
+	for (uint16_t i = sandboxes_next(n->sandboxes, 0); i != SANDBOX_NONE; i = sandboxes_next(n->sandboxes, i + 1u))
+		n->changed[i] |= !sandboxes_get(g->sandboxes, i);
 }
 
 /* ---- 2: the transaction ---- */
@@ -215,6 +217,7 @@ static int put_in_force(struct gate *g, struct next *n)
 	if (!g->policy.image) /* first time: what an earlier daemon left */
 		rc = gate_sandboxes_adopt(g, image_settings(n->image), n->digests);
 	if (rc == 0) {
+		sandboxes_follow(n->sandboxes, g->sandboxes);
 		keep_known(g, n);
 		rc = add_new(g, n);
 	}
@@ -234,8 +237,8 @@ static int put_in_force(struct gate *g, struct next *n)
 	swap(g, n);
 	if (!gone || tell_everybody(g, gone, n_gone) < 0)
 		gate_fail(g, "a process does not take the new policy", -ETIMEDOUT);
+	gate_cut(g, n->changed, gone, gone ? n_gone : 0);
 	free(gone);
-	gate_cut(g, n->changed);
 	return 0;
 }
 

@@ -130,6 +130,15 @@ static const char *why_not(int error)
 	}
 }
 
+/* What the new sandbox did before, under another name or none. */
+static void cut_new(struct gate *g, uint16_t slot)
+{
+	bool changed[SANDBOX_MAX] = {false};
+
+	changed[slot] = true;
+	gate_cut(g, changed, NULL, 0);
+}
+
 int gate_sandbox_add(struct gate *g, const struct sandbox *s, char *ret_text, size_t cap)
 {
 	struct sandbox copy = *s, *own;
@@ -166,6 +175,7 @@ int gate_sandbox_add(struct gate *g, const struct sandbox *s, char *ret_text, si
 	}
 	if (gate_tell_sandbox(g, own, false) < 0)
 		gate_fail(g, "a process does not take a sandbox", -ETIMEDOUT);
+	cut_new(g, own->slot);
 	gate_event_text(g, EVENT_SANDBOX, own, "added: %s, policy %s", sandbox_kind_text((enum sandbox_kind)own->kind),
 		own->policy);
 	return 0;
@@ -201,8 +211,7 @@ int gate_sandbox_remove(struct gate *g, const char *name, char *ret_text, size_t
 	changes_fini(&c);
 	if (gate_tell_sandbox(g, &gone, true) < 0)
 		gate_fail(g, "a process does not take a sandbox", -ETIMEDOUT);
-	changed[gone.slot] = true;
-	gate_cut(g, changed);
+	gate_cut(g, changed, &gone, 1);
 	gate_event_text(g, EVENT_SANDBOX, &gone, "removed");
 	return 0;
 }

@@ -178,7 +178,6 @@ static struct sandbox *place(struct sandboxes *t, const struct sandbox *s, uint3
 	own->stub_port = stub_port;
 	t->slots[slot] = own;
 	t->count++;
-	t->cursor = (slot + 1) % SANDBOX_MAX;
 	if (slot >= t->end)
 		t->end = slot + 1;
 	return own;
@@ -191,12 +190,18 @@ struct sandbox *sandboxes_add(struct sandboxes *t, const struct sandbox *s, cons
 
 	while (t->slots[slot])
 		slot = (slot + 1) % SANDBOX_MAX;
+	t->cursor = (slot + 1) % SANDBOX_MAX;
 	if (!sandbox_is_local(s))
 		return place(t, s, slot, settings->stub_port);
 	port = free_port(t);
 	ASSERT(port >= 0);
 	t->port_owner[port] = slot + 1;
 	return place(t, s, slot, (uint16_t)(settings->local_stub_port + port));
+}
+
+void sandboxes_follow(struct sandboxes *t, const struct sandboxes *before)
+{
+	t->cursor = before->cursor;
 }
 
 struct sandbox *sandboxes_keep(struct sandboxes *t, const struct sandbox *s, const struct image_settings *settings)

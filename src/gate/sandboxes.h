@@ -38,6 +38,8 @@ const struct sandbox *sandboxes_find_source(const struct sandboxes *t, const str
 POSTERN_MUST_CHECK int sandboxes_check(const struct sandboxes *t, const struct sandbox *s);
 /* Adds a checked sandbox; gives slot and stub port. Returns the stored one. */
 struct sandbox *sandboxes_add(struct sandboxes *t, const struct sandbox *s, const struct image_settings *settings);
+/* Sandboxes that are added to @t get no slot that one of @before has, kept or not, nor one that had just become free. */
+void sandboxes_follow(struct sandboxes *t, const struct sandboxes *before);
 /* Takes over a sandbox of another table with its slot and port, which have to be free here. */
 struct sandbox *sandboxes_keep(struct sandboxes *t, const struct sandbox *s, const struct image_settings *settings);
 void sandboxes_remove(struct sandboxes *t, uint16_t slot);

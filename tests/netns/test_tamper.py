@@ -118,7 +118,9 @@ class Monitor:
         time.sleep(0.3)
 
     def writer(self):
-        """The pid of the last nft that changed something."""
+        """The pid of the nft that changed something; ends the monitor."""
+        self.proc.kill()
+        self.proc.wait()
         with open(self.path, encoding="utf-8", errors="replace") as f:
             found = re.findall(r"# new generation \d+ by process (\d+) \(nft\)", f.read())
         return int(found[-1]) if found else None
@@ -126,22 +128,19 @@ class Monitor:
 
 class Watch:
     def __init__(self, net, daemon, leaker, traffic):
-        self.net, self.daemon, self.leaker, self.traffic, self.monitor = net, daemon, leaker, traffic, Monitor(daemon)
+        self.net, self.daemon, self.leaker, self.traffic = net, daemon, leaker, traffic
         self.leaks, self.slowest_s = 0, 0.0
-        self.resets = net.watch("meta l4proto 6 tcp flags & rst == rst", where="stranger")
+        self.leaked = net.watch('meta l4proto 6 tcp flags & rst == rst accept\nicmpv6 type { 130-137, 143 } accept\n'
+                                'iifname "eth0"', where="stranger")
 
     def keep_pinned(self):
         """A pin that is there during the comparison: asked for anew, it lives for a minute."""
         labprobe.ask(self.net.ns["box1"], "example.com")
 
-    def leaked(self):
-        resets = self.resets()  # first, so that one that comes in between is not taken off
-        return self.net.stranger.count() - resets
-
     def try_one(self, what, text):
         self.keep_pinned()
         before, seen = listing(self.daemon), len(self.daemon.events(kind="tamper"))
-        count = self.leaked()
+        monitor, count = Monitor(self.daemon), self.leaked()
         done_s, code, errors = by_hand(self.daemon, text() if callable(text) else text)
         if not lab.equal(code, 0, f"{what}: nft does it{': ' + errors if errors else ''}"):
             return
@@ -157,7 +156,7 @@ class Watch:
         count = self.leaked()
         time.sleep(0.5)
         lab.equal(self.leaked() - count, 0, f"{what}: leaked afterwards")
-        lab.equal((events[0].get("pid"), events[0].get("exe")), (self.monitor.writer(), "nft"), f"{what}: with its writer")
+        lab.equal((events[0].get("pid"), events[0].get("exe")), (monitor.writer(), "nft"), f"{what}: with its writer")
         after = listing(self.daemon)
         lab.check(after == before, f"{what}: nft lists what it listed before{difference(before, after)}")
         self.leaker.reset()

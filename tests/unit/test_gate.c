@@ -241,6 +241,20 @@ static struct sandbox source_sandbox(const char *name, const char *prefix)
 	return s;
 }
 
+/* A reload keeps one sandbox and adds one: the new one does not get the slot of one that goes. */
+static void test_next_table(const struct sandboxes *t, const struct image_settings *set)
+{
+	struct sandbox added = {.kind = SANDBOX_INTERFACE, .n_selectors = 1, .name = "added", .policy = "p"};
+	struct sandboxes *next;
+
+	strcpy(added.selectors[0].ifname, "veth99");
+	CHECK(sandboxes_new(&next) == 0);
+	sandboxes_follow(next, t);
+	(void)sandboxes_keep(next, sandboxes_get(t, sandboxes_next(t, 0)), set);
+	CHECK(!sandboxes_get(t, sandboxes_add(next, &added, set)->slot));
+	sandboxes_free(next);
+}
+
 static void test_sandboxes(void)
 {
 	const struct image_settings set = {.stub_port = 1053, .local_stub_port = 1054};
@@ -265,6 +279,7 @@ static void test_sandboxes(void)
 	CHECK(sandboxes_check(t, &host) == -EADDRINUSE);
 	sandboxes_remove(t, sandboxes_find(t, "h")->slot);
 	CHECK(sandboxes_check(t, &host) == 0 && sandboxes_add(t, &host, &set)->stub_port == 1054);
+	test_next_table(t, &set);
 	CHECK(sandboxes_count(t) == 3 && !sandboxes_get(t, 2)); /* a freed slot rests */
 	sandboxes_free(t);
 }
