@@ -19,7 +19,8 @@
 #define NO_BUFFER UINT8_MAX
 
 struct ask {
-	int fd; /* -1: free */
+	bool open; /* false, as fresh pages are */
+	int fd;
 	uint32_t ref;
 	uint16_t generation;
 	bool stream;
@@ -41,13 +42,7 @@ struct asks {
 
 struct asks *asks_new(void)
 {
-	struct asks *t = calloc(1, sizeof(*t));
-
-	if (!t)
-		return NULL;
-	for (unsigned int i = 0; i < RESOLVER_TASKS_MAX; i++)
-		t->all[i].fd = -1;
-	return t;
+	return calloc(1, sizeof(struct asks));
 }
 
 static struct ask *ask_of(struct shell *s, uint32_t ref)
@@ -57,10 +52,10 @@ static struct ask *ask_of(struct shell *s, uint32_t ref)
 
 static void close_ask(struct shell *s, struct ask *a)
 {
-	if (a->fd < 0)
+	if (!a->open)
 		return;
 	close(a->fd);
-	a->fd = -1;
+	a->open = false;
 	a->generation++;
 	if (a->buffer != NO_BUFFER)
 		s->asks->buffers[a->buffer].used = false;
@@ -134,6 +129,7 @@ int ask_open(struct shell *s, const struct upstream_ask *ask)
 			s->asks->buffers[a->buffer].used = false;
 		return rc;
 	}
+	a->open = true;
 	ref.generation = a->generation;
 	if (a->stream)
 		set_out(a, ask);
@@ -158,7 +154,7 @@ static void datagram_event(struct shell *s, struct ask *a)
 	static uint8_t data[DATAGRAM_MAX];
 	uint32_t ref = a->ref;
 
-	for (unsigned int i = 0; i < DATAGRAMS_BURST && a->fd >= 0 && a->ref == ref; i++) {
+	for (unsigned int i = 0; i < DATAGRAMS_BURST && a->open && a->ref == ref; i++) {
 		ssize_t n = recv(a->fd, data, sizeof(data), MSG_DONTWAIT);
 
 		if (n >= 0)
@@ -208,7 +204,7 @@ void ask_event(struct shell *s, struct loop_ref ref, uint32_t events)
 {
 	struct ask *a = &s->asks->all[ref.index];
 
-	if (a->fd < 0 || a->generation != ref.generation)
+	if (!a->open || a->generation != ref.generation)
 		return;
 	if (!a->stream)
 		datagram_event(s, a);

@@ -23,7 +23,8 @@
 #define NO_BUFFER UINT8_MAX
 
 struct stream {
-	int fd; /* -1: free */
+	bool open; /* false, as fresh pages are: so that idle ones are never touched */
+	int fd;
 	uint16_t slot, generation;
 	uint16_t in_len;
 	uint16_t n_flight;
@@ -54,13 +55,7 @@ static_assert(STREAM_BUFFERS_MAX <= NO_BUFFER, "a buffer's number fits");
 
 struct streams *streams_new(void)
 {
-	struct streams *t = calloc(1, sizeof(*t));
-
-	if (!t)
-		return NULL;
-	for (unsigned int i = 0; i < STREAMS_MAX; i++)
-		t->all[i].fd = -1;
-	return t;
+	return calloc(1, sizeof(struct streams));
 }
 
 bool streams_any(const struct shell *s)
@@ -75,7 +70,7 @@ static void close_stream(struct shell *s, struct stream *st)
 	if (st->buffer != NO_BUFFER)
 		t->buffers[st->buffer].used = false;
 	close(st->fd);
-	st->fd = -1;
+	st->open = false;
 	st->generation++;
 	t->per_slot[st->slot]--;
 	t->n--;
@@ -107,7 +102,7 @@ static void watch(struct shell *s, struct stream *st)
 static struct stream *free_stream(struct streams *t)
 {
 	for (unsigned int i = 0; i < STREAMS_MAX; i++)
-		if (t->all[i].fd < 0)
+		if (!t->all[i].open)
 			return &t->all[i];
 	return NULL;
 }
@@ -175,6 +170,7 @@ static bool admit(struct shell *s, uint32_t stub, int fd, const struct sockaddr_
 	if (loop_add(&s->loop, fd, EPOLLIN, ref) < 0)
 		return false;
 	st->fd = fd;
+	st->open = true;
 	t->per_slot[slot]++;
 	t->n++;
 	return true;
@@ -265,7 +261,7 @@ static bool take_query(struct shell *s, struct stream *st, size_t len)
 		send_answer(s, st, out, (size_t)rc);
 	else if (rc < 0)
 		close_stream(s, st);
-	if (st->fd < 0)
+	if (!st->open)
 		return false;
 	st->in_len = (uint16_t)(st->in_len - PREFIX - len);
 	memmove(st->in, st->in + PREFIX + len, st->in_len);
@@ -331,7 +327,7 @@ void stream_event(struct shell *s, struct loop_ref ref, uint32_t events)
 {
 	struct stream *st = &s->streams->all[ref.index];
 
-	if (st->fd < 0 || st->generation != ref.generation)
+	if (!st->open || st->generation != ref.generation)
 		return;
 	if (events & EPOLLERR) {
 		close_stream(s, st);
@@ -358,11 +354,11 @@ void stream_answer(struct shell *s, const struct client *c, const uint8_t *data,
 	struct stream *st = &s->streams->all[c->socket];
 	struct loop_ref ref = {.kind = SOURCE_STREAM, .generation = st->generation, .index = c->socket};
 
-	if (st->fd < 0 || st->generation != c->generation)
+	if (!st->open || st->generation != c->generation)
 		return;
 	st->n_flight--;
 	send_answer(s, st, data, len);
-	if (st->fd < 0)
+	if (!st->open)
 		return;
 	if (st->in_len >= PREFIX && st->buffer == NO_BUFFER) { /* ready to send at once: so the event comes */
 		st->watched = EPOLLIN | EPOLLOUT;
@@ -376,13 +372,13 @@ void stream_answer(struct shell *s, const struct client *c, const uint8_t *data,
 void streams_tick(struct shell *s)
 {
 	for (unsigned int i = 0; i < STREAMS_MAX && s->streams->n; i++)
-		if (s->streams->all[i].fd >= 0 && s->streams->all[i].until_ms <= s->now_ms)
+		if (s->streams->all[i].open && s->streams->all[i].until_ms <= s->now_ms)
 			close_stream(s, &s->streams->all[i]);
 }
 
 void streams_close_slot(struct shell *s, uint16_t slot)
 {
 	for (unsigned int i = 0; i < STREAMS_MAX && s->streams->n; i++)
-		if (s->streams->all[i].fd >= 0 && s->streams->all[i].slot == slot)
+		if (s->streams->all[i].open && s->streams->all[i].slot == slot)
 			close_stream(s, &s->streams->all[i]);
 }

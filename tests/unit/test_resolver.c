@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "../../src/resolver/answer_ldns.h"
 #include "../../src/resolver/cache.h"
 #include "../../src/resolver/owners.h"
 #include "../../src/resolver/record.h"
@@ -303,8 +304,60 @@ static void test_recorder(void)
 	recorder_free(rec);
 }
 
+#define HEAD "1234 8180 0001 "
+#define QUESTION " 0161 00 0001 0001 " /* a. A */
+
+/* Upstream messages as the adapter reads them; counts are of answer and authority. */
+static const struct {
+	const char *name, *hex;
+	int rc, rcode;
+	unsigned int n_records;
+} answer_rows[] = {
+	{"an address", HEAD "0001 0000 0000" QUESTION "c00c 0001 0001 0000003c 0004 c0000201", 0, 0, 1},
+	{"its owner in full", HEAD "0001 0000 0000" QUESTION "0161 00 0001 0001 0000003c 0004 c0000201", 0, 0, 1},
+	{"authority", HEAD "0000 0001 0000" QUESTION "00 0002 0001 0000003c 0004 026e73 00", 0, 0, 1},
+	{"additional is not looked at", HEAD "0000 0000 0001" QUESTION "00 0001 0001 0000003c 0004 c0000201", 0, 0, 0},
+	{"another class is left out", HEAD "0001 0000 0000" QUESTION "c00c 0001 0003 0000003c 0004 c0000201", 0, 0, 0},
+	{"NXDOMAIN", "1234 8183 0001 0000 0000 0000" QUESTION, 0, 3, 0},
+	{"an extended RCODE (BADVERS)", HEAD "0000 0000 0001" QUESTION "00 0029 04d0 01 00 0000 0000", 0, 16, 0},
+	{"rdata with a pointer", HEAD "0001 0000 0000" QUESTION "c00c 0005 0001 0000003c 0004 0162 c00c", 0, 0, 1},
+	{"a record is cut", HEAD "0001 0000 0000" QUESTION "c00c 0001 0001 0000003c 0004 c00002", -1, 0, 0},
+	{"fewer records than counted", HEAD "0002 0000 0000" QUESTION "c00c 0001 0001 0000003c 0004 c0000201", -1, 0, 0},
+	{"a pointer to itself", HEAD "0001 0000 0000" QUESTION "c013 0001 0001 0000003c 0004 c0000201", -1, 0, 0},
+	{"a pointer forward", HEAD "0001 0000 0000" QUESTION "c0ff 0001 0001 0000003c 0004 c0000201", -1, 0, 0},
+	{"an address of five bytes: ldns leaves the fifth out", HEAD "0001 0000 0000" QUESTION "c00c 0001 0001 0000003c 0005 c000020101", 0, 0, 1},
+	{"an alias with bytes behind: likewise", HEAD "0001 0000 0000" QUESTION "c00c 0005 0001 0000003c 0004 0162 00 00", 0, 0, 1},
+	{"a label of 64 in an alias", HEAD "0001 0000 0000" QUESTION "c00c 0005 0001 0000003c 0002 40 00", -1, 0, 0},
+	{"a header", "1234 8180 0000 0000 0000 0000", 0, 0, 0},
+	{"less than a header", "1234 8180 0000", -1, 0, 0},
+	{"nothing", "", -1, 0, 0},
+};
+
+static void test_answers(void)
+{
+	static struct answer a;
+	uint8_t wire[200];
+
+	for (size_t i = 0; i < ARRAY_LEN(answer_rows); i++) {
+		size_t n = 0;
+		unsigned int v;
+
+		check_row(answer_rows[i].name);
+		for (const char *t = answer_rows[i].hex; *t; t++)
+			if (*t != ' ' && sscanf(t++, "%2x", &v) == 1)
+				wire[n++] = (uint8_t)v;
+		int rc = answer_read(wire, n, &a);
+
+		CHECK((rc < 0) == (answer_rows[i].rc < 0));
+		CHECK(rc < 0 || !a.n_records || a.records[0].type != DNS_TYPE_A || a.records[0].rdata_len == 4);
+		CHECK(rc < 0 || (a.rcode == answer_rows[i].rcode && a.n_records == answer_rows[i].n_records));
+	}
+	check_row("");
+}
+
 int main(void)
 {
+	test_answers();
 	test_owners();
 	test_special();
 	test_cache();
