@@ -15,7 +15,7 @@
 #include "shell.h"
 
 #define BATCH 32
-#define BATCHES_MAX 8	       /* of one socket before the next gets its turn */
+#define BATCHES_MAX 2	       /* of one socket before the next gets its turn */
 #define QUERY_MAX 2048	       /* longer ones are cut, and so malformed */
 #define CONTROL_MAX 64
 

@@ -165,6 +165,7 @@ void owners_remove(struct owners *o, uint16_t slot)
 	o->slots[slot].owner.present = false;
 	o->slots[slot].owner.policy = NULL;
 	o->slots[slot].owner.epoch++;
+	o->slots[slot].owner.n_tasks = 0; /* they end with it; the slot's next sandbox starts with none */
 	if (o->slots[slot].n_keys)
 		o->stale = true;
 	o->slots[slot].n_keys = 0;

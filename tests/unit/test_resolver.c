@@ -55,12 +55,15 @@ static void test_owners(void)
 		CHECK(find(o, owner_rows[i].ifname, owner_rows[i].source) == owner_rows[i].slot);
 	}
 	check_row("");
+	owners_get(o, 3)->n_tasks = 5;
 	owners_remove(o, 3);
 	CHECK(find(o, "br0", "198.51.100.1") == 2 && !owners_get(o, 3));
 	s = box(1, SANDBOX_INTERFACE, "veth9");
 	CHECK(owners_set(o, &s, NULL) == 0);
 	CHECK(find(o, "veth1", "203.0.113.9") == SANDBOX_NONE && find(o, "veth9", "203.0.113.9") == 1);
 	CHECK(owners_get(o, 1) && !owners_get(o, 1)->policy && owners_get(o, 1)->epoch == 2);
+	s = box(3, SANDBOX_INTERFACE, "veth3");
+	CHECK(owners_set(o, &s, NULL) == 0 && owners_get(o, 3)->n_tasks == 0); /* not its predecessor's */
 	s.slot = SANDBOX_MAX;
 	CHECK(owners_set(o, &s, NULL) < 0 && !owners_get(o, SANDBOX_MAX) && !owners_get(o, SANDBOX_NONE));
 	s.slot = 7;
