@@ -59,6 +59,9 @@ static enum reason judge(const struct image *im, uint32_t generation, const stru
 		return REASON_NO_RULE;
 	if (q->n_addrs == 0 || q->n_addrs > PIN_ADDRS_MAX)
 		return REASON_MALFORMED;
+	/* Only these have addresses; a rule for another type must not open any. */
+	if (q->qtype != QTYPE_A && q->qtype != QTYPE_AAAA)
+		return REASON_QTYPE;
 	if (dns_name_from_wire(q->name.wire, q->name.len, &a->name) < 0)
 		return REASON_MALFORMED;
 	a->rule = match_name(im, p, &a->name, q->qtype);

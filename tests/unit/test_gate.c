@@ -190,6 +190,10 @@ static void test_admission(void)
 	f.request.n_addrs = 1;
 	f.request.qtype = 28; /* an IPv4 address in an AAAA answer */
 	CHECK(ask(&f, &a) == REASON_MALFORMED);
+	f.request.qtype = 16; /* a type without addresses, with an address */
+	f.request.addrs[0].family = ADDR_V6;
+	CHECK(ask(&f, &a) == REASON_QTYPE);
+	f.request.addrs[0].family = ADDR_V4;
 	f.request.qtype = 1;
 	f.request.name.wire[0] = 200;
 	CHECK(ask(&f, &a) == REASON_MALFORMED);
