@@ -164,8 +164,9 @@ static void print_pins(const json_t *pins)
 	json_array_foreach((json_t *)pins, i, pin) {
 		printf("  pin     ");
 		print_safe(stdout, member_text(pin, "address"));
-		printf(" %s/%lld for %llds: ", member_text(pin, "protocol"), (long long)member_number(pin, "port"),
-			(long long)(member_number(pin, "expires_in_ms") / 1000));
+		putchar(' ');
+		print_safe(stdout, member_text(pin, "protocol"));
+		printf("/%lld for %llds: ", (long long)member_number(pin, "port"), (long long)(member_number(pin, "expires_in_ms") / 1000));
 		print_safe(stdout, member_text(pin, "name"));
 		putchar('\n');
 	}

@@ -33,9 +33,14 @@ static void print_pin(const json_t *pin, void *arg)
 enum cli_status cmd_pins(struct cli *c)
 {
 	struct listing l = {.json = c->json};
-	json_t *request = json_pack("{s:s}", "op", "pins");
+	json_t *request;
 	enum cli_status status;
 
+	if (c->sandbox && !sandbox_name_valid(c->sandbox)) {
+		fprintf(stderr, "postern: --sandbox: no name of a sandbox\n");
+		return CLI_USAGE;
+	}
+	request = json_pack("{s:s}", "op", "pins");
 	if (c->sandbox)
 		json_object_set_new(request, "sandbox", json_string(c->sandbox));
 	status = client_rows(c, request, "pin", print_pin, &l);

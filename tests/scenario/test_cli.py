@@ -86,7 +86,7 @@ audit: {{ directory = "{self.log}"; }};
         self.assertRegex(self.run_cli("version"), r"^postern \d")
         self.assertRegex(self.run_cli("--version"), r"^postern \d")
         self.assertIn("version", self.json_cli("version")[0])
-        for words in (("odd",), ("--odd",), ("status", "x"), ("explain",), ("explain", "a", "b"), ("pins", "--name", "a"), ("status", "--json=1"),
+        for words in (("odd",), ("--odd",), ("status", "x"), ("explain",), ("explain", "a", "b"), ("pins", "--name", "a"), ("pins", "--sandbox", "a/b"), ("pins", "--sandbox", "\udcff"), ("status", "--json=1"),
                       ("audit", "--since"), ("audit", "--since", "yesterday"), ("audit", "--kind", "odd"), ("audit", "--reason", "odd"),
                       ("audit", "--lines", "0"), ("audit", "--lines=-1"), ("audit", "--name", "a..b"), ("audit", "--sandbox", "a/b"), ("sandbox", "odd"),
                       ("sandbox", "add", "x"), ("sandbox", "add", "x", "--policy", "p"), ("sandbox", "add", "x", "--policy", "p", "--uid", "root"),
