@@ -8,6 +8,7 @@
 #define POSTERN_ADDR_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
 
@@ -65,5 +66,22 @@ bool addr_is_never(const struct addr *a) POSTERN_PURE;
  * and IPv6 forms that embed IPv4 (mapped, NAT64, 6to4, Teredo).
  */
 bool addr_is_private(const struct addr *a) POSTERN_PURE;
+/* The whole prefix lies inside one of those classes: a rule with it names them. */
+bool prefix_is_private(const struct prefix *p) POSTERN_PURE;
+/*
+ * Does an egress rule with @p open @a? A prefix that is wider than the private classes ("anywhere") does not reach
+ * into them: only a rule that names them does.
+ */
+bool prefix_opens(const struct prefix *p, const struct addr *a) POSTERN_PURE;
+
+struct addr_range {
+	struct addr first, last; /* inclusive, of one family */
+};
+
+#define ADDR_RANGES_MAX 32
+/* The addresses that prefix_opens() says yes to, as ranges in ascending order. Returns their number. */
+size_t prefix_ranges(const struct prefix *p, struct addr_range ret_ranges[static ADDR_RANGES_MAX]);
+/* All of it, as one range. */
+struct addr_range prefix_whole(const struct prefix *p);
 
 #endif

@@ -24,6 +24,9 @@ uint32_t match_name(const struct image *im, const struct image_policy *p, const 
 uint32_t match_name_from(const struct image *im, const struct image_policy *p, const struct dns_name *name,
 	uint16_t qtype, uint32_t from_rule);
 
+/*
+ * An egress prefix wider than the private classes does not reach into them (prefix_opens()); an ingress one does.
+ */
 /* First egress (ingress) rule that covers the address and service, or IMAGE_NONE. @port: type for ICMP. */
 uint32_t match_egress(const struct image *im, const struct image_policy *p, const struct addr *to,
 	uint8_t protocol, uint16_t port);

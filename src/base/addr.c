@@ -213,3 +213,68 @@ bool addr_is_private(const struct addr *a)
 {
 	return in_table(private, ARRAY_LEN(private), a);
 }
+
+static bool prefix_within(const struct prefix *p, const struct prefix *outer)
+{
+	return p->len >= outer->len && prefix_contains(outer, &p->addr);
+}
+
+bool prefix_is_private(const struct prefix *p)
+{
+	for (size_t i = 0; i < ARRAY_LEN(private); i++)
+		if (prefix_within(p, &private[i]))
+			return true;
+	return false;
+}
+
+bool prefix_opens(const struct prefix *p, const struct addr *a)
+{
+	return prefix_contains(p, a) && (!addr_is_private(a) || prefix_is_private(p));
+}
+
+struct addr_range prefix_whole(const struct prefix *p)
+{
+	struct addr_range r = {p->addr, p->addr};
+
+	for (unsigned int bit = p->len; bit < addr_bits(&p->addr); bit++)
+		r.last.bytes[bit / 8] |= (uint8_t)(0x80u >> bit % 8);
+	return r;
+}
+
+/* @a + @step, of one family; the caller knows that it does not wrap. */
+static struct addr stepped(const struct addr *a, int step)
+{
+	struct addr r = *a;
+
+	for (int i = addr_bits(a) / 8 - 1; i >= 0; i--) {
+		r.bytes[i] = (uint8_t)(r.bytes[i] + step);
+		if (r.bytes[i] != (step > 0 ? 0 : 0xff))
+			break;
+	}
+	return r;
+}
+
+size_t prefix_ranges(const struct prefix *p, struct addr_range ret_ranges[static ADDR_RANGES_MAX])
+{
+	struct addr_range rest = prefix_whole(p);
+	size_t n = 0;
+
+	if (prefix_is_private(p)) {
+		ret_ranges[0] = rest;
+		return 1;
+	}
+	/* the table is in ascending order within a family, and its prefixes do not overlap */
+	for (size_t i = 0; i < ARRAY_LEN(private); i++) {
+		struct addr_range hole = prefix_whole(&private[i]);
+
+		if (!prefix_within(&private[i], p))
+			continue;
+		if (memcmp(hole.first.bytes, rest.first.bytes, 16) > 0)
+			ret_ranges[n++] = (struct addr_range){rest.first, stepped(&hole.first, -1)};
+		if (memcmp(hole.last.bytes, rest.last.bytes, 16) == 0)
+			return n;
+		rest.first = stepped(&hole.last, 1);
+	}
+	ret_ranges[n++] = rest;
+	return n;
+}

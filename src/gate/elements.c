@@ -6,6 +6,9 @@
  * one sandbox, direction, family and protocol are taken shortest prefix first, and from each the ports
  * are cut out that a pair with a containing prefix has already: what is left never overlaps.
  *
+ * An egress prefix wider than the private classes becomes the ranges between them (prefix_ranges()), so that
+ * "anywhere" opens neither the neighbours nor the host.
+ *
  * An ALERT rule has no element: its first packet goes to the verdict loop, which records and accepts. For
  * an ALLOW rule behind an overlapping ALERT rule the same holds, or the record would be missed; the loop
  * evaluates the whole policy in order.
@@ -40,12 +43,15 @@ static void keep_if(struct changes *c, int rc)
 static void add_rule(struct changes *c, enum nft_op op, enum key_way way, const struct sandbox *s, const struct pair *p)
 {
 	const struct service service = {p->service.protocol, p->service.first, p->service.last};
+	struct addr_range ranges[ADDR_RANGES_MAX] = {prefix_whole(&p->prefix)};
+	size_t n = way == KEY_EGRESS ? prefix_ranges(&p->prefix, ranges) : 1;
 
-	for (unsigned int i = 0; i < key_selectors(s); i++) {
-		struct nft_change *ch = changes_push(c, op);
+	for (unsigned int i = 0; i < key_selectors(s); i++)
+		for (size_t r = 0; r < n; r++) {
+			struct nft_change *ch = changes_push(c, op);
 
-		keep_if(c, key_rule(way, s, i, &p->prefix, &service, &ch->key));
-	}
+			keep_if(c, key_rule_range(way, s, i, &ranges[r], &service, &ch->key));
+		}
 }
 
 uint32_t elements_digest(const struct image *im, const char *name)
@@ -140,14 +146,17 @@ static int by_prefix_length(const void *a, const void *b)
  * Writes to @out what is left of @p beside @done: pieces of its port range. @done holds shorter or
  * equal prefixes only. Returns the number of pieces, at most @max.
  */
-static size_t cut_out(const struct pair *p, const struct pair *done, size_t n_done, struct pair *out, size_t max)
+static size_t cut_out(enum key_way way, const struct pair *p, const struct pair *done, size_t n_done, struct pair *out,
+	size_t max)
 {
 	size_t n = 1;
 
 	out[0] = *p;
 	for (size_t d = 0; d < n_done; d++) {
+		/* "anywhere" has holes where the private classes are: a rule that names them stands beside it */
 		if (done[d].service.protocol != p->service.protocol ||
-			!prefix_contains(&done[d].prefix, &p->prefix.addr))
+			!prefix_contains(&done[d].prefix, &p->prefix.addr) ||
+			(way == KEY_EGRESS && prefix_is_private(&done[d].prefix) != prefix_is_private(&p->prefix)))
 			continue;
 		for (size_t i = 0; i < n; i++) {
 			struct image_service *s = &out[i].service;
@@ -201,7 +210,7 @@ static void add_rules(struct changes *c, enum nft_op op, const struct image *im,
 	}
 	n = collect(im, p, at, way == KEY_EGRESS ? p->n_egress : p->n_ingress, pairs);
 	for (size_t i = 0; i < n && n_done < PAIRS_MAX; i++) {
-		size_t pieces = cut_out(&pairs[i], done, n_done, done + n_done, PAIRS_MAX - n_done);
+		size_t pieces = cut_out(way, &pairs[i], done, n_done, done + n_done, PAIRS_MAX - n_done);
 
 		for (size_t k = 0; k < pieces; k++)
 			add_rule(c, op, way, s, &done[n_done + k]);

@@ -134,6 +134,9 @@ static void dispatch(struct gate *g, enum role from, const union message_buffer 
 		return;
 	case MSG_IMAGE_READY:
 		c->generation = ((const struct msg_image *)m)->generation;
+		/* its decisions by the old image came before this message */
+		if (from == ROLE_VERDICT && c->generation == g->policy.generation)
+			gate_cut(g, g->policy.changed, NULL, 0);
 		return;
 	case MSG_COMPILED:
 		gate_compiled(g, (const struct msg_compiled *)m);

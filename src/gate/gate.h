@@ -37,6 +37,7 @@ struct gate_policy {
 	uint32_t generation;
 	uint64_t loaded_wall_us;
 	struct policy_load load;
+	bool changed[SANDBOX_MAX]; /* slots whose flows the last reload looked at */
 	bool asked; /* by the control process, with this number */
 	uint32_t asked_seq;
 };

@@ -6,7 +6,8 @@
  *   2. one transaction: every set emptied and filled anew, pins that the policy no longer allows deleted.
  *      If the kernel refuses it, nothing has changed, and the old policy stays.
  *   3. the books, then the other processes (image first, sandboxes after it)
- *   4. flows that began under what is gone are cut
+ *   4. flows that began under what is gone are cut; and once more when the verdict loop says that it has the new
+ *      image (gate.c), for those that it accepted by the old one in between
  *
  * Between 2 and 3 the resolver may still ask under the old generation: refused, and asked again.
  */
@@ -237,7 +238,8 @@ static int put_in_force(struct gate *g, struct next *n)
 	swap(g, n);
 	if (!gone || tell_everybody(g, gone, n_gone) < 0)
 		gate_fail(g, "a process does not take the new policy", -ETIMEDOUT);
-	gate_cut(g, n->changed, gone, gone ? n_gone : 0);
+	memcpy(g->policy.changed, n->changed, sizeof(g->policy.changed));
+	gate_cut(g, g->policy.changed, gone, gone ? n_gone : 0);
 	free(gone);
 	return 0;
 }

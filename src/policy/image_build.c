@@ -25,7 +25,7 @@ void image_settings_default(struct image_settings *ret_settings)
 		.audit_directory = IMAGE_NONE,
 		.audit_rotate_bytes = 64u << 20,
 		.audit_keep = 8,
-		.audit_window_ms = 10000,
+		.audit_window_ms = 2000,
 		.answer_ttl_max_s = 300,
 		.upstream_timeout_ms = 2000,
 		.upstream_tries = 3,

@@ -167,14 +167,16 @@ static bool service_covers(const struct image_service *s, uint8_t protocol, uint
 	return every || (s->protocol == protocol && port >= s->first && port <= s->last);
 }
 
-static bool static_covers(const struct image *im, const struct image_static *r, const struct addr *a,
-	uint8_t protocol, uint16_t port)
+typedef bool prefix_takes(const struct prefix *p, const struct addr *a);
+
+static bool static_covers(const struct image *im, const struct image_static *r, prefix_takes *takes,
+	const struct addr *a, uint8_t protocol, uint16_t port)
 {
 	const struct prefix *prefixes = image_prefixes(im, r->first_prefix);
 	const struct image_service *services = image_services(im, r->first_service);
 	uint32_t i;
 
-	for (i = 0; i < r->n_prefixes && !prefix_contains(&prefixes[i], a); i++)
+	for (i = 0; i < r->n_prefixes && !takes(&prefixes[i], a); i++)
 		;
 	if (i == r->n_prefixes)
 		return false;
@@ -188,7 +190,7 @@ uint32_t match_egress(const struct image *im, const struct image_policy *p, cons
 	uint8_t protocol, uint16_t port)
 {
 	for (uint32_t i = 0; i < p->n_egress; i++)
-		if (static_covers(im, image_egress(im, p, i), to, protocol, port))
+		if (static_covers(im, image_egress(im, p, i), prefix_opens, to, protocol, port))
 			return i;
 	return IMAGE_NONE;
 }
@@ -197,7 +199,7 @@ uint32_t match_ingress(const struct image *im, const struct image_policy *p, con
 	uint8_t protocol, uint16_t port)
 {
 	for (uint32_t i = 0; i < p->n_ingress; i++)
-		if (static_covers(im, image_ingress(im, p, i), from, protocol, port))
+		if (static_covers(im, image_ingress(im, p, i), prefix_contains, from, protocol, port))
 			return i;
 	return IMAGE_NONE;
 }

@@ -88,6 +88,34 @@ static void test_addr(void)
 	CHECK(prefix_parse("0.0.0.0/0", &p) == 0 && p.len == 0);
 }
 
+static void test_ranges(void)
+{
+	struct addr_range r[ADDR_RANGES_MAX];
+	char first[ADDR_TEXT_MAX], last[ADDR_TEXT_MAX];
+	struct prefix p;
+	struct addr a;
+	size_t n;
+
+	check_row("ranges");
+	CHECK(prefix_parse("0.0.0.0/0", &p) == 0);
+	n = prefix_ranges(&p, r);
+	CHECK(n == 10);
+	CHECK_STR(addr_format(&r[0].first, first), "1.0.0.0");
+	CHECK_STR(addr_format(&r[0].last, last), "9.255.255.255");
+	CHECK_STR(addr_format(&r[n - 1].last, last), "223.255.255.255");
+	CHECK(prefix_parse("::/0", &p) == 0);
+	n = prefix_ranges(&p, r);
+	CHECK_STR(addr_format(&r[n - 1].last, last), "fe7f:ffff:ffff:ffff:ffff:ffff:ffff:ffff");
+	for (size_t i = 0; i < n; i++) {
+		CHECK(!addr_is_private(&r[i].first) && !addr_is_private(&r[i].last));
+		CHECK(i == 0 || memcmp(r[i - 1].last.bytes, r[i].first.bytes, 16) < 0);
+	}
+	CHECK(prefix_parse("10.1.0.0/16", &p) == 0 && prefix_ranges(&p, r) == 1 && prefix_is_private(&p));
+	CHECK(addr_parse("10.1.2.3", &a) == 0 && prefix_opens(&p, &a));
+	CHECK(prefix_parse("8.0.0.0/6", &p) == 0 && prefix_ranges(&p, r) == 2 && !prefix_opens(&p, &a));
+	CHECK(prefix_parse("192.0.2.0/24", &p) == 0 && prefix_ranges(&p, r) == 1 && !prefix_is_private(&p));
+}
+
 static void test_sockaddr(void)
 {
 	struct sockaddr_storage sa;
@@ -161,6 +189,7 @@ int main(void)
 	test_reader();
 	test_writer();
 	test_addr();
+	test_ranges();
 	test_sockaddr();
 	test_escape();
 	test_json();

@@ -93,15 +93,9 @@ static size_t addr_size(uint8_t family)
 
 static void put_prefix(struct nft_key *k, const struct prefix *p)
 {
-	uint8_t last[16];
-	size_t size = addr_size(p->addr.family);
+	struct addr_range range = prefix_whole(p);
 
-	for (size_t i = 0; i < size; i++) {
-		unsigned int bits = p->len > i * 8 ? p->len - (unsigned int)i * 8 : 0;
-
-		last[i] = (uint8_t)(p->addr.bytes[i] | (bits >= 8 ? 0 : 0xff >> bits));
-	}
-	put_range(k, p->addr.bytes, last, size);
+	put_range(k, range.first.bytes, range.last.bytes, addr_size(p->addr.family));
 }
 
 static int put_ifname(struct nft_key *k, const char *name)
@@ -236,10 +230,10 @@ static int put_service(struct nft_key *k, const struct service *v, uint8_t famil
 	return 0;
 }
 
-int key_rule(enum key_way way, const struct sandbox *s, unsigned int i, const struct prefix *peer,
+int key_rule_range(enum key_way way, const struct sandbox *s, unsigned int i, const struct addr_range *peer,
 	const struct service *service, struct nft_key *ret_key)
 {
-	uint8_t family = peer->addr.family;
+	uint8_t family = peer->first.family;
 	enum service_class class;
 	int rc = start(ret_key, s, i, family);
 
@@ -248,12 +242,20 @@ int key_rule(enum key_way way, const struct sandbox *s, unsigned int i, const st
 		rc = put_selector(ret_key, s, i, family);
 	if (rc)
 		return rc;
-	put_prefix(ret_key, peer);
+	put_range(ret_key, peer->first.bytes, peer->last.bytes, addr_size(family));
 	rc = put_service(ret_key, service, family, &class);
 	if (rc)
 		return rc;
 	ret_key->set = keys_rule[way][class][family == ADDR_V6][key_kind(s, i)];
 	return ret_key->set ? 0 : -EOPNOTSUPP;
+}
+
+int key_rule(enum key_way way, const struct sandbox *s, unsigned int i, const struct prefix *peer,
+	const struct service *service, struct nft_key *ret_key)
+{
+	struct addr_range range = prefix_whole(peer);
+
+	return key_rule_range(way, s, i, &range, service, ret_key);
 }
 
 static void put_family(struct nft_key *k, uint8_t family)

@@ -43,6 +43,9 @@ enum key_way { KEY_EGRESS, KEY_INGRESS };
  */
 POSTERN_MUST_CHECK int key_rule(enum key_way way, const struct sandbox *s, unsigned int i, const struct prefix *peer,
 	const struct service *service, struct nft_key *ret_key);
+/* The same for a range of addresses. */
+POSTERN_MUST_CHECK int key_rule_range(enum key_way way, const struct sandbox *s, unsigned int i,
+	const struct addr_range *peer, const struct service *service, struct nft_key *ret_key);
 
 /* The selector alone: confined. Its comment is "NAME POLICY". */
 POSTERN_MUST_CHECK int key_sandbox(const struct sandbox *s, unsigned int i, uint8_t family, struct nft_key *ret_key);
