@@ -62,6 +62,10 @@ static int on_ask(void *ctx, const struct upstream_ask *ask)
 		scenario_fail(s, "what goes upstream is no good query");
 		return 0;
 	}
+	/* name, type, and our own OPT: nothing of the client's has room */
+	if (ask->len != DNS_HEADER_SIZE + q.name.len + 4u + (q.edns ? DNS_OPT_SIZE : 0) || q.flags != DNS_RD || q.dnssec_ok ||
+		(q.edns && q.udp_size != DNS_DATAGRAM_MAX))
+		scenario_fail(s, "what goes upstream is more than name and type");
 	dns_name_lower(&q.name);
 	s->ask_ref = ask->ref;
 	memcpy(s->ask, ask->data, ask->len);
