@@ -2,14 +2,15 @@
 /* See the header. */
 #include "print.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
-#include <signal.h>
 #include <unistd.h>
 
 static bool colours;
 static char progress_line[80];
+static volatile sig_atomic_t progress_shown;
 
 static const char *const codes[] = {
 	[COLOUR_NONE] = "", [COLOUR_GOOD] = "\033[32m", [COLOUR_BAD] = "\033[31m", [COLOUR_WARN] = "\033[33m",
@@ -87,6 +88,7 @@ static void show_progress(int signo)
 	ssize_t n = write(STDERR_FILENO, "\r", 1);
 
 	(void)signo;
+	progress_shown = 1;
 	n += write(STDERR_FILENO, mark, 2);
 	n += write(STDERR_FILENO, progress_line, strlen(progress_line));
 	(void)n; /* a terminal that is gone shows nothing */
@@ -104,9 +106,9 @@ void print_progress(const char *what)
 		sigaction(SIGALRM, &action, NULL);
 	} else {
 		timer = (struct itimerval){0};
-		if (progress_line[0])
-			fprintf(stderr, "\r\033[K");
-		progress_line[0] = '\0';
 	}
 	setitimer(ITIMER_REAL, &timer, NULL);
+	if (!what && progress_shown)
+		fprintf(stderr, "\r\033[K");
+	progress_shown = 0;
 }
