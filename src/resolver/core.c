@@ -338,11 +338,18 @@ void resolver_set_image(struct resolver *r, const struct image *im, uint32_t gen
 	restart_tasks(r, SANDBOX_NONE);
 }
 
+/* Records name rules of the policy, and the sandbox, as they were. */
+static void flush_slot(struct resolver *r, uint16_t slot)
+{
+	if (owners_get(r->owners, slot))
+		recorder_flush_slot(r->recorder, slot, &(struct record_out){r->ports, r->ctx});
+}
+
 int resolver_set_sandbox(struct resolver *r, const struct sandbox *s)
 {
 	int rc;
 
-	resolver_flush(r);
+	flush_slot(r, s->slot);
 	rc = owners_set(r->owners, s, r->im);
 	if (rc == 0)
 		restart_tasks(r, s->slot);
@@ -351,7 +358,7 @@ int resolver_set_sandbox(struct resolver *r, const struct sandbox *s)
 
 void resolver_remove_sandbox(struct resolver *r, uint16_t slot)
 {
-	resolver_flush(r);
+	flush_slot(r, slot);
 	owners_remove(r->owners, slot);
 	restart_tasks(r, slot);
 }

@@ -45,7 +45,7 @@ void recorder_free(struct recorder *rec)
 
 static bool equal(const struct decision_record *a, const struct decision_record *b, const struct dns_name *name)
 {
-	return a->slot == b->slot && a->reason == b->reason && a->action == b->action && a->rule == b->rule &&
+	return a->count && a->slot == b->slot && a->reason == b->reason && a->action == b->action && a->rule == b->rule &&
 		a->name.len == name->len && memcmp(a->name.wire, name->wire, name->len) == 0;
 }
 
@@ -118,11 +118,24 @@ static void flush_suppressed(struct recorder *rec, const struct record_out *out)
 void recorder_flush(struct recorder *rec, uint64_t until_ms, const struct record_out *out)
 {
 	while (rec->n && rec->entries[rec->first].d.first_ms <= until_ms) {
-		out->ports->record(out->ctx, &rec->entries[rec->first].d);
+		if (rec->entries[rec->first].d.count) /* else it was handed out before its time */
+			out->ports->record(out->ctx, &rec->entries[rec->first].d);
 		remove_first(rec);
 	}
 	if (rec->suppressed_since_ms && rec->suppressed_since_ms <= until_ms)
 		flush_suppressed(rec, out);
+}
+
+void recorder_flush_slot(struct recorder *rec, uint16_t slot, const struct record_out *out)
+{
+	for (uint32_t i = 0; i < rec->n && rec->held[slot]; i++) {
+		struct decision_record *d = &rec->entries[(rec->first + i) % RECORDS_MAX].d;
+
+		if (d->slot != slot || !d->count)
+			continue;
+		out->ports->record(out->ctx, d);
+		d->count = 0; /* its place is free when its turn comes */
+	}
 }
 
 uint64_t recorder_oldest(const struct recorder *rec)

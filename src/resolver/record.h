@@ -27,6 +27,8 @@ struct record_out {
 void recorder_add(struct recorder *rec, const struct decision_record *d, const struct dns_name *name, uint64_t hash);
 /* Hands out what was first seen at or before @until_ms. */
 void recorder_flush(struct recorder *rec, uint64_t until_ms, const struct record_out *out);
+/* Hands out what is held of a sandbox, whatever its age. */
+void recorder_flush_slot(struct recorder *rec, uint16_t slot, const struct record_out *out);
 /* When the oldest was first seen; UINT64_MAX: there is none. */
 uint64_t recorder_oldest(const struct recorder *rec);
 

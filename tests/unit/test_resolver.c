@@ -304,6 +304,18 @@ static void test_recorder(void)
 	recorder_add(rec, &d, &name, hash);
 	recorder_flush(rec, UINT64_MAX, &out);
 	CHECK(recorded == RECORDS_ALLOWED_MAX + 2 && recorded_suppressed == RECORDS_PER_SANDBOX - RECORDS_ALLOWED_MAX);
+	recorded = recorded_count = 0;
+	d.slot = 1;
+	recorder_add(rec, &d, &name, hash);
+	d.slot = 2;
+	recorder_add(rec, &d, &name, hash);
+	recorder_flush_slot(rec, 2, &out); /* of one sandbox; what comes after is a record of its own */
+	CHECK(recorded == 1);
+	recorder_add(rec, &d, &name, hash);
+	recorder_flush_slot(rec, 3, &out);
+	CHECK(recorded == 1);
+	recorder_flush(rec, UINT64_MAX, &out);
+	CHECK(recorded == 3 && recorded_count == 3);
 	recorder_free(rec);
 }
 
