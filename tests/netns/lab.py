@@ -18,7 +18,7 @@ import sys
 import traceback
 
 import labcell
-from labcell import LabError, Skip, cgroup, wait_for  # noqa: F401 (offered to the tests)
+from labcell import SLOW, LabError, Skip, cgroup, wait_for  # noqa: F401 (offered to the tests)
 from labnet import Internet
 
 _failed = []
@@ -43,15 +43,15 @@ def equal(got, want, what):
 
 def dig(ns, *words, server=None, timeout_s=3):
     """One `dig +short` without retries; returns the list of lines (addresses, names) that it printed."""
-    argv = ["dig", "+short", "+tries=1", f"+time={timeout_s}"] + ([f"@{server}"] if server else []) + list(words)
-    out = ns.run(argv, check=False, timeout_s=timeout_s + 10).stdout
+    argv = ["dig", "+short", "+tries=1", f"+time={timeout_s * SLOW}"] + ([f"@{server}"] if server else []) + list(words)
+    out = ns.run(argv, check=False, timeout_s=timeout_s * SLOW + 10).stdout
     return [line for line in out.splitlines() if line and not line.startswith(";")]
 
 
 def dig_status(ns, *words, server=None, timeout_s=3):
     """The RCODE of the answer as a word (NOERROR, SERVFAIL, ...), or "" when none came."""
-    argv = ["dig", "+tries=1", f"+time={timeout_s}"] + ([f"@{server}"] if server else []) + list(words)
-    out = ns.run(argv, check=False, timeout_s=timeout_s + 10).stdout
+    argv = ["dig", "+tries=1", f"+time={timeout_s * SLOW}"] + ([f"@{server}"] if server else []) + list(words)
+    out = ns.run(argv, check=False, timeout_s=timeout_s * SLOW + 10).stdout
     return out.split("status: ")[1].split(",")[0] if "status: " in out else ""
 
 

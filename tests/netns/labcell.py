@@ -64,8 +64,13 @@ def refuse_outside():
         raise LabError("refused: this is, or may be, the machine's own network namespace")
 
 
+# How many times slower than a machine this is: an emulated one sets it (tests/vm).
+SLOW = int(os.environ.get("POSTERN_LAB_SLOW", "1"))
+
+
 def wait_for(what, cond, timeout_s=10.0, step_s=0.02):
-    """Calls cond() until it returns something true and returns that; LabError after timeout_s."""
+    """Calls cond() until it returns something true and returns that; LabError after timeout_s (of an ordinary machine)."""
+    timeout_s *= SLOW
     deadline = time.monotonic() + timeout_s
     while True:
         got = cond()
@@ -99,7 +104,7 @@ class Ns:
     def run(self, argv, check=True, timeout_s=60, stdin=None):
         """Runs argv to its end; returns CompletedProcess with text stdout and stderr."""
         kw = {"input": stdin} if stdin is not None else {"stdin": subprocess.DEVNULL}
-        done = subprocess.run([str(a) for a in argv], preexec_fn=self._enter, timeout=timeout_s, text=True,
+        done = subprocess.run([str(a) for a in argv], preexec_fn=self._enter, timeout=timeout_s * SLOW, text=True,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, errors="replace", **kw)
         if check and done.returncode != 0:
             raise LabError(f"{self.name}: {' '.join(map(str, argv))}: exit {done.returncode}: "

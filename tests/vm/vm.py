@@ -221,7 +221,7 @@ def build_root(path, scratch, kernel, words):
     root.kernel(kernel, scratch)
     root.ours()
     command = (["/usr/bin/python3", "-B"] if words[0].endswith(".py") else []) + words
-    environment = "export POSTERN_BUILD=/src/build PYTHONDONTWRITEBYTECODE=1"
+    environment = "export POSTERN_BUILD=/src/build POSTERN_LAB_SLOW=4 PYTHONDONTWRITEBYTECODE=1"
     init = INIT % {"command": quoted(command), "mark": MARK, "up": UP, "environment": environment}
     root.archive.entry("init", stat.S_IFREG | 0o755, init.encode())
     root.archive.close()
