@@ -130,8 +130,9 @@ class Postern:
         caps = "".join(",+" + c[4:].lower() for c in unit_setting("CapabilityBoundingSet"))
         # For whoever looks for a system call that a filter refused: one file for each process.
         trace = os.environ.get("POSTERN_STRACE")
-        return [*(["strace", "-ff", "-o", trace] if trace else []), "setpriv", "--no-new-privs", f"--bounding-set=-all{caps}", f"{BIN}/posternd", "--config", f"{ETC}/postern.conf", "--rules", f"{TOP}/rules/postern.nft",
-                "--runtime-dir", RUNTIME, "--libexec-dir", BIN, "--uid-base", str(UID_BASE), *self.options]
+        return [*(["strace", "-ff", "-o", trace] if trace else []), "setpriv", "--no-new-privs",
+                f"--bounding-set=-all{caps}", f"{BIN}/posternd", "--config", f"{ETC}/postern.conf", "--rules",
+                f"{TOP}/rules/postern.nft", "--runtime-dir", RUNTIME, "--libexec-dir", BIN, "--uid-base", str(UID_BASE), *self.options]
 
     def start(self, ready=True, timeout_s=20):
         env = dict(os.environ, PATH=BIN + ":" + os.environ["PATH"])

@@ -44,6 +44,8 @@ for m in nf_tables nft_compat xt_NFQUEUE nfnetlink_queue nft_queue nf_conntrack_
 	/sbin/modprobe "$m" 2>/dev/null
 done
 /bin/busybox ip link set lo up
+# as posternd.service has it: a kernel's own limit is 4096
+ulimit -n 65536
 cd /src
 exec >/dev/ttyS1 2>&1 </dev/null
 echo "%(up)s"
