@@ -6,6 +6,7 @@ none of them may have been forwarded or taken in by the host. Each row ends with
 the others have been judged, and a silent row means refused, not lost.
 """
 import sys
+import time
 
 import frames
 import lab
@@ -34,6 +35,13 @@ LATE = """table inet late {
 	counter out { }
 	counter taken { }
 	counter clock { }
+	counter letters { }
+	chain output {
+		type filter hook output priority 400;
+		oifname "eth0" icmp type { 3, 11, 12 } counter name "letters"
+		oifname "eth0" icmpv6 type { 1, 2, 3, 4 } counter name "letters"
+		oifname "eth0" tcp flags & rst == rst counter name "letters"
+	}
 	set seen4 { typeof iifname . ip daddr . ip protocol . th dport; flags dynamic; size 1000; }
 	set seen6 { typeof iifname . ip6 daddr . meta l4proto . th dport; flags dynamic; size 1000; }
 	chain see {
@@ -66,6 +74,10 @@ class Field:
 
     def count(self, name):
         return labnet.counter(self.host, "late", name)
+
+    def host_sent(self):
+        """ICMP and TCP resets that the host itself sent towards the outside."""
+        return self.count("letters")
 
     def leaked(self):
         return self.count("out") + self.count("taken") + self.net.stranger.count()
@@ -175,6 +187,15 @@ def fragments(f):
 def sources(f):
     f.row("spoofed sources", [syn4(STRANGER, src=s) for s in (B2, GW, "10.0.0.10", "10.0.0.30", "203.0.113.9", "127.0.0.1", "192.0.2.3")]
           + [syn6(STRANGER6, src=s) for s in (B2_6, GW6, "2001:db8::10", "fe80::1")])
+    secret = b"secret" * 20
+    before = f.host_sent()
+    f.row("a forged source that the refusal would be sent to", [
+        ip4(src, dst, 17, udp(src, dst, 7000, 443, secret)) for src in (STRANGER, "203.0.113.9", "192.0.2.3", NTP)
+        for dst in ("203.0.113.99", GW, B2, STRANGER)] + [syn4(dst, src=src) for src in (STRANGER, "192.0.2.3") for dst in (GW, B2, STRANGER)]
+        + [ip6(src, dst, 17, udp(src, dst, 7000, 443, secret)) for src in (STRANGER6, "2001:db8:b1::99") for dst in (GW6, B2_6, STRANGER6)]
+        + [ip4(src, GW, 17, udp(src, GW, 7000, 123, secret)) for src in (STRANGER, "203.0.113.9")])
+    time.sleep(4)  # a neighbour that is not there is given up after three seconds, and then an error is sent
+    lab.equal(f.host_sent() - before, 0, "and none was sent outside, nor an error that quotes it")
     f.row("another sandbox's source and its permission", [syn4(LEARNT, src=B2), syn6(LEARNT6, src=B2_6)])
     f.row("\"replies\" to traffic that never came in", [syn4("10.0.0.30", 40000, flags="SA", sport=3000),
                                                        syn4("10.0.0.30", 40000, flags="A", sport=22, data=b"secret"),
