@@ -221,7 +221,7 @@ static int on_gate(struct shell *s)
 
 static int on_queue(struct shell *s)
 {
-	int rc = on_gate(s); /* what is known of pins before the packets that they concern */
+	int rc = 0;
 
 	for (unsigned int batch = 0; batch < BATCHES_MAX && rc == 0; batch++) {
 		struct verdict_time now;
@@ -229,6 +229,13 @@ static int on_queue(struct shell *s)
 
 		if (n <= 0)
 			return n;
+		/*
+		 * What the gate said of pins before these packets were sent: it is there by now. (Asked before the receive it
+		 * may not be, and then the packet is there and the name is not known.)
+		 */
+		rc = on_gate(s);
+		if (rc < 0)
+			return rc;
 		now = time_now();
 		for (int i = 0; i < n; i++) {
 			struct queue_entry e;

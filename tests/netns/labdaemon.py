@@ -14,6 +14,7 @@ not be allowed to look into the folder of the source tree. Nothing is added to /
 import glob
 import json
 import os
+import resource
 import shutil
 import signal
 import sys
@@ -135,6 +136,10 @@ class Postern:
                 f"{TOP}/rules/postern.nft", "--runtime-dir", RUNTIME, "--libexec-dir", BIN, "--uid-base", str(UID_BASE), *self.options]
 
     def start(self, ready=True, timeout_s=20):
+        # As systemd gives it to services; the first process of a virtual machine has 4096.
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if 0 < hard < 16384:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, 65536))
         env = dict(os.environ, PATH=BIN + ":" + os.environ["PATH"])
         # Processes without privileges and with a filter cannot run the leak check at their end.
         env["ASAN_OPTIONS"] = "detect_leaks=0:abort_on_error=1:" + env.get("ASAN_OPTIONS", "")
