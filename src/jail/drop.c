@@ -22,9 +22,19 @@ static int limit(int what, rlim_t value)
 	return setrlimit(what, &rl) < 0 ? -errno : 0;
 }
 
+/* As many descriptors as the row says, or as few as a supervisor allows: full tables are refusals, not ends. */
+static int limit_descriptors(rlim_t value)
+{
+	struct rlimit rl;
+
+	if (getrlimit(RLIMIT_NOFILE, &rl) < 0)
+		return -errno;
+	return limit(RLIMIT_NOFILE, value < rl.rlim_max ? value : rl.rlim_max);
+}
+
 static int drop_limits(const struct role_row *row)
 {
-	int rc = limit(RLIMIT_NOFILE, row->nofile);
+	int rc = limit_descriptors(row->nofile);
 
 	if (rc == 0)
 		rc = limit(RLIMIT_CORE, 0);
