@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """One attempt to reach something, as a sandboxed program would make it. Prints one word.
 
-usage: probe.py [--uid N] [--mark N] [--source ADDRESS] [--cgroup PATH] [--options HEX] [--wait SECONDS] WHAT...
+usage: probe.py [--uid N] [--mark N] [--source ADDRESS] [--port N] [--forge] [--cgroup PATH] [--options HEX] [--wait SECONDS]
+                WHAT...
 
   tcp ADDRESS PORT          what the server said | refused | timeout
   udp ADDRESS PORT          the same; the same
@@ -9,10 +10,12 @@ usage: probe.py [--uid N] [--mark N] [--source ADDRESS] [--cgroup PATH] [--optio
   ping ADDRESS              ok | refused | timeout (an ICMP echo; by raw socket if root)
   proto ADDRESS NUMBER      sent | refused (one packet of an IP protocol by raw socket)
   raw FRAME                 sent | refused (hex of a whole IPv4 or IPv6 packet; root only)
+  vanish ADDRESS PORT       connects by TCP, and the socket is gone without a packet sent (needs root beside --uid)
   hold ADDRESS PORT         connects, says "held", then for each line on stdin sends it and prints the answer
   serve PORT...             answers "port N" on TCP and UDP, both families, until killed
 
 "refused" is an error that came back at once; "timeout" is silence for --wait seconds (1).
+--port is the source port; --forge allows any --source (IPv4: needs root; IPv6: anybody may).
 """
 import argparse
 import errno
@@ -22,6 +25,7 @@ import struct
 import sys
 import threading
 
+IP_TRANSPARENT, IPV6_FREEBIND, TCP_REPAIR = 19, 78, 19
 REFUSED = {errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.EACCES, errno.EPERM, errno.ENETUNREACH, errno.ECONNRESET}
 
 
@@ -33,9 +37,23 @@ def open_socket(args, address, kind, proto=0):
         s.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, args.mark)
     if args.options:
         s.setsockopt(socket.IPPROTO_IP, socket.IP_OPTIONS, bytes.fromhex(args.options))
-    if args.source:
-        s.bind((args.source, 0))
+    if args.forge:
+        if family == socket.AF_INET6:
+            s.setsockopt(socket.IPPROTO_IPV6, IPV6_FREEBIND, 1)
+        else:
+            s.setsockopt(socket.IPPROTO_IP, IP_TRANSPARENT, 1)
+    if args.source or args.port:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        s.bind((args.source or "", args.port))
     return s
+
+
+def vanish(s, address, port):
+    s.connect((address, port))
+    os.setresuid(0, 0, 0)
+    s.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR, 1)
+    s.close()
+    return "gone"
 
 
 def talk(s, address, port, data):
@@ -148,8 +166,10 @@ def attempt(args):
     if what == "proto":
         open_socket(args, address, socket.SOCK_RAW, int(rest[1])).sendto(b"\0" * 40, (address, 0))
         return "sent"
-    kind = socket.SOCK_STREAM if what in ("tcp", "hold") else socket.SOCK_DGRAM
+    kind = socket.SOCK_STREAM if what in ("tcp", "hold", "vanish") else socket.SOCK_DGRAM
     s, port = open_socket(args, address, kind), int(rest[1])
+    if what == "vanish":
+        return vanish(s, address, port)
     if what == "hold":
         return hold(s, address, port)
     if what == "flood":
@@ -162,6 +182,8 @@ def main():
     p.add_argument("--uid", type=int)
     p.add_argument("--mark", type=lambda x: int(x, 0))
     p.add_argument("--source")
+    p.add_argument("--port", type=int, default=0)
+    p.add_argument("--forge", action="store_true")
     p.add_argument("--options")
     p.add_argument("--cgroup")
     p.add_argument("--wait", type=float, default=1.0)
@@ -172,7 +194,7 @@ def main():
             f.write("0")
     if args.uid is not None:
         os.setresgid(args.uid, args.uid, args.uid)
-        os.setresuid(args.uid, args.uid, args.uid)
+        os.setresuid(args.uid, args.uid, 0 if args.what[0] == "vanish" else args.uid)
     try:
         print(attempt(args), flush=True)
     except TimeoutError:

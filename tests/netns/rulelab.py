@@ -87,7 +87,8 @@ class RuleLab:
 
     def serve(self, where, *ports):
         proc = self.ns[where].popen([sys.executable, PROBE, "serve", *ports])
-        wait_for(f"servers of {where}", lambda: all(self.ns[where].listening(p, t) for p in ports for t in ("tcp", "udp")))
+        wait_for(f"servers of {where}", lambda: all(self.ns[where].listening(p, t) for p in ports for t in ("tcp", "udp")),
+                 60)  # an emulated machine takes its time
         self.started.append(proc)
         return proc
 

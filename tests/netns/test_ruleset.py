@@ -134,15 +134,17 @@ def kinds():
     inner = labcell.cgroup("box/in/ner")
     cg = cgroup_element(inner)
     return [
-        Kind("iface", "boxa", "pa", "pa", "sandbox_iface pa comment \"a ci\"\ndns_iface pa : 5301", 5301),
+        Kind("iface", "boxa", "pa", "pa", "sandbox_iface pa comment \"a ci\"\ndns_iface pa : 5301\nzone_iface pa : 11", 5301),
         Kind("source", "boxc", "192.0.2.34", "2001:db8:c::2",
              "sandbox_source4 192.0.2.34\nsandbox_source6 2001:db8:c::2\n"
              "dns_source4 192.0.2.34 : 5301\ndns_source6 2001:db8:c::2 : 5301", 5301),
         Kind("prefix", "boxc", "192.0.2.32/28", "2001:db8:c::/64",
              "sandbox_prefix4 192.0.2.32/28\nsandbox_prefix6 2001:db8:c::/64\n"
              "dns_prefix4 192.0.2.32/28 : 5301\ndns_prefix6 2001:db8:c::/64 : 5301", 5301),
-        Kind("cgroup", "host", cg, cg, f"sandbox_cgroup {cg}\ndns_cgroup {cg} : 5302", 5302, ["--cgroup", inner]),
-        Kind("uid", "host", str(UID), str(UID), f"sandbox_uid {UID}\ndns_uid {UID} : 5303", 5303, ["--uid", str(UID)]),
+        Kind("cgroup", "host", cg, cg, f"sandbox_cgroup {cg}\ndns_cgroup {cg} : 5302\nzone_cgroup {cg} : 12", 5302,
+             ["--cgroup", inner]),
+        Kind("uid", "host", str(UID), str(UID), f"sandbox_uid {UID}\ndns_uid {UID} : 5303\nzone_uid {UID} : 13", 5303,
+             ["--uid", str(UID)]),
         Kind("host", "host", "", "", "sandbox_host ipv4, ipv6\ndns_host ipv4 : 5304, ipv6 : 5304", 5304),
     ], outer
 
