@@ -45,6 +45,7 @@ struct sandbox {
 	char policy[SANDBOX_NAME_MAX];
 	uint16_t slot;	    /* the sandbox's number in every process, until it is removed */
 	uint16_t stub_port; /* where its DNS arrives: shared for interface and source */
+	uint16_t zone;	    /* conntrack zone of what it sends; 0: not given yet. Of interface, cgroup, uid */
 	uint8_t kind;	    /* enum sandbox_kind */
 	uint8_t n_selectors;
 	bool runtime;	    /* added through the control socket, not by postern.conf */

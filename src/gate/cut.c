@@ -2,11 +2,15 @@
 /*
  * Ends established flows that the new policy no longer allows, and only those.
  *
- * conntrack does not say whose a flow is: owner.h does. A flow may stay where a static rule covers it, or
+ * Whose a flow is says its conntrack zone; where it has none, owner.h. A flow may stay where a static rule covers it, or
  * where a pin of its destination, live or remembered, is still held by a permitted name. Where nothing is
  * remembered, of a sandbox whose policy did change, the answer to doubt is: shut.
  * An inbound flow is one that ends at the sandbox; it is held against the ingress rules.
  * Of a sandbox that is gone all flows end, but where nothing confines such traffic any more.
+ *
+ * A flow that is in another zone than its sandbox's packets are looked up in now (the sandbox is new, or gone) is
+ * deleted without a word: its next packet is judged, and begins it anew in its place. Left there, it would keep its port from
+ * the new one, or be found by whoever gets the zone next.
  */
 #include <errno.h>
 #include <string.h>
@@ -26,7 +30,7 @@ struct cut {
 	size_t n_gone;
 	size_t n;
 	struct flow doomed[CUT_BATCH];
-	const struct sandbox *owners[CUT_BATCH];
+	const struct sandbox *owners[CUT_BATCH]; /* NULL: misplaced */
 };
 
 /* The deepest cgroup sandbox that holds @id: the longest path, since nested ones share their beginning. */
@@ -108,6 +112,30 @@ static struct whose whose(const struct cut *c, const struct owner_query *q)
 	return w;
 }
 
+/* The same of an outbound flow. */
+static struct whose whose_flow(const struct cut *c, const struct flow *f, const struct owner_query *q)
+{
+	const struct sandbox *s = f->original_zone ? sandboxes_find_zone(c->gate->sandboxes, f->original_zone) : NULL;
+
+	return s ? (struct whose){s, false} : whose(c, q);
+}
+
+/* Does rules/postern.nft put what @s sends by @protocol in its zone? (map zone_*, set zoned) */
+static bool zoned(const struct sandbox *s, uint8_t protocol)
+{
+	static const uint8_t protocols[] = {1, 17, 33, 58, 132, 136};
+
+	return (s->kind == SANDBOX_INTERFACE || s->kind == SANDBOX_CGROUP || s->kind == SANDBOX_UID) &&
+		memchr(protocols, protocol, sizeof(protocols));
+}
+
+static bool misplaced(const struct whose *w, const struct flow *f)
+{
+	uint16_t zone = w->s && !w->gone && zoned(w->s, f->protocol) ? w->s->zone : 0;
+
+	return f->original_zone != zone;
+}
+
 /* Without its sandbox, is this traffic confined by nothing? (elements_settings() opens it.) */
 static bool left_open(const struct gate *g, const struct sandbox *gone)
 {
@@ -181,12 +209,19 @@ static int judge(void *context, const struct flow *f)
 		f->original.source_port, f->protocol};
 	struct whose w;
 
-	/* DNS to the stub is the daemon's own */
-	if (f->reply.source_port != f->original.destination_port && f->original.destination_port == 53)
+	/* DNS to the stub is the daemon's own; but the next owner of a zone may have another stub */
+	if (f->reply.source_port != f->original.destination_port && f->original.destination_port == 53) {
+		if (f->original_zone && !sandboxes_find_zone(c->gate->sandboxes, f->original_zone))
+			doom(c, f, NULL);
 		return 0;
-	w = whose(c, &out);
+	}
+	w = whose_flow(c, f, &out);
 	if (!stays(c, &w, &out, egress_allowed)) {
 		doom(c, f, w.s);
+		return 0;
+	}
+	if (misplaced(&w, f)) {
+		doom(c, f, NULL);
 		return 0;
 	}
 	w = whose(c, &in);
@@ -204,6 +239,8 @@ static void end_flow(struct gate *g, const struct flow *f, const struct sandbox 
 		log_warning("cut: %s", strerror(-rc));
 		return;
 	}
+	if (!s)
+		return;
 	g->counters[COUNTER_GATE_flows_cut]++;
 	e.slot = s->slot;
 	event_set_text(e.sandbox, sizeof(e.sandbox), s->name);

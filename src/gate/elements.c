@@ -69,8 +69,9 @@ uint32_t elements_digest(const struct image *im, const char *name)
 size_t elements_comment(const struct sandbox *s, uint32_t digest, unsigned int i, char *text, size_t cap)
 {
 	/* a whole selector's worth of room first, so that only the caller's buffer can cut */
-	char full[2 * SANDBOX_NAME_MAX + SELECTOR_CGROUP_MAX + 32];
-	int n = snprintf(full, sizeof(full), "%s %s %08x%s%s%s", s->name, s->policy, digest, s->runtime ? " runtime" : "",
+	char full[2 * SANDBOX_NAME_MAX + SELECTOR_CGROUP_MAX + 40];
+	int n = snprintf(full, sizeof(full), "%s %s %08x %hu%s%s%s", s->name, s->policy, digest, s->zone,
+		s->runtime ? " runtime" : "",
 		s->runtime && s->kind == SANDBOX_CGROUP ? " " : "",
 		s->runtime && s->kind == SANDBOX_CGROUP ? s->selectors[i].cgroup : "");
 
@@ -91,9 +92,9 @@ static void add_membership(struct changes *c, enum nft_op op, const struct image
 	elements_comment(s, elements_digest(im, s->policy), i, comment, sizeof(comment));
 	changes_comment(c, comment);
 	ch = changes_push(c, op);
-	ch->has_port = true;
-	ch->port = s->stub_port;
-	keep_if(c, key_dns(s, i, family, &ch->key));
+	keep_if(c, key_dns(s, i, family, &ch->key, &ch->data));
+	ch = changes_push(c, op);
+	keep_if(c, key_zone(s, i, &ch->key, &ch->data));
 }
 
 /* ---- static rules without overlap ---- */
@@ -219,6 +220,26 @@ static void add_rules(struct changes *c, enum nft_op op, const struct image *im,
 	free(pairs);
 }
 
+/*
+ * A local sandbox whose policy has no ingress section may answer whatever the host's ingress lets in to it. Said in
+ * the kernel, because every reply of UDP is held against its sender there (chain replying).
+ */
+static void add_any_ingress(struct changes *c, enum nft_op op, const struct image *im, const struct sandbox *s)
+{
+	static const uint8_t protocols[] = {6, 17, 33, 132, 136}; /* those of the ingress sets: with ports */
+	static const uint8_t families[] = {ADDR_V4, ADDR_V6};
+
+	if ((s->kind != SANDBOX_CGROUP && s->kind != SANDBOX_UID) ||
+		image_policy(im, image_policy_find(im, s->policy))->has_ingress)
+		return;
+	for (size_t f = 0; f < ARRAY_LEN(families); f++)
+		for (size_t i = 0; i < ARRAY_LEN(protocols); i++) {
+			const struct pair any = {{.addr.family = families[f]}, {.last = UINT16_MAX, .protocol = protocols[i]}};
+
+			add_rule(c, op, KEY_INGRESS, s, &any);
+		}
+}
+
 /* ---- the whole ---- */
 
 void elements_sandbox(struct changes *c, enum nft_op op, const struct image *im, const struct sandbox *s)
@@ -233,6 +254,7 @@ void elements_sandbox(struct changes *c, enum nft_op op, const struct image *im,
 		return; /* no policy: nothing is allowed */
 	add_rules(c, op, im, s, KEY_EGRESS);
 	add_rules(c, op, im, s, KEY_INGRESS);
+	add_any_ingress(c, op, im, s);
 }
 
 static void add_open(struct changes *c, enum key_open which)
@@ -288,7 +310,7 @@ void elements_settings(struct changes *c, const struct image *im, const struct s
 
 void elements_flush(struct changes *c)
 {
-	static const enum key_group groups[] = {KEYS_RULES, KEYS_SANDBOXES, KEYS_DNS, KEYS_SETTINGS};
+	static const enum key_group groups[] = {KEYS_RULES, KEYS_SANDBOXES, KEYS_DNS, KEYS_ZONES, KEYS_SETTINGS};
 
 	for (size_t g = 0; g < ARRAY_LEN(groups); g++)
 		for (unsigned int i = 0; key_set(groups[g], i); i++)

@@ -16,7 +16,7 @@ void elements_sandbox(struct changes *c, enum nft_op op, const struct image *im,
 /* First 32 bits of the SHA-256 of the file that defines policy @name; 0: there is none. */
 uint32_t elements_digest(const struct image *im, const char *name);
 /*
- * The comment of a membership element: "NAME POLICY DIGEST", for a runtime sandbox " runtime" and, of a cgroup, its
+ * The comment of a membership element: "NAME POLICY DIGEST ZONE", for a runtime sandbox " runtime" and, of a cgroup, its
  * path after it: all that a later start needs to adopt it, and to know whether its policy is another now.
  * Returns the length it would have: from NFT_COMMENT_MAX on it is cut.
  */

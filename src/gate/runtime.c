@@ -147,6 +147,7 @@ int gate_sandbox_add(struct gate *g, const struct sandbox *s, char *ret_text, si
 	int rc = sandboxes_check(g->sandboxes, s);
 
 	copy.runtime = true;
+	copy.zone = UINT16_MAX; /* the longest text that it may become */
 	if (rc == 0 && image_policy_find(g->policy.image, s->policy) == IMAGE_NONE) {
 		snprintf(ret_text, cap, "no policy %s: add its file to `policies` in the configuration and reload", s->policy);
 		return -ENOENT;
@@ -154,13 +155,14 @@ int gate_sandbox_add(struct gate *g, const struct sandbox *s, char *ret_text, si
 	for (unsigned int i = 0; rc == 0 && i < key_selectors(&copy); i++)
 		if (elements_comment(&copy, 0, i, comment, sizeof(comment)) >= NFT_COMMENT_MAX) {
 			snprintf(ret_text, cap, "name, policy and cgroup path together are too long: at most %d characters",
-				NFT_COMMENT_MAX - 20);
+				NFT_COMMENT_MAX - 26);
 			return -ENAMETOOLONG;
 		}
 	if (rc < 0) {
 		snprintf(ret_text, cap, "%s", why_not(rc));
 		return rc;
 	}
+	copy.zone = 0;
 	own = sandboxes_add(g->sandboxes, &copy, image_settings(g->policy.image));
 	gate_cgroups_resolve(g, own);
 	changes_init(&c);
@@ -254,17 +256,18 @@ static int adopt_element(void *context, const struct nft_element *e)
 	struct adoption *ad = context;
 	struct sandbox s = {.n_selectors = 1};
 	char cgroup[NFT_COMMENT_MAX] = "", word[16] = "";
-	unsigned int digest;
+	unsigned int digest, zone;
 	struct key_pin k;
 	int n;
 
 	if (key_sandbox_decode(&e->key, &k) < 0)
 		return 0;
 	/* the widths are one less than the buffers */
-	n = sscanf(e->comment, "%63s %63s %8x %15s %127s", s.name, s.policy, &digest, word, cgroup);
-	if (n < 3)
+	n = sscanf(e->comment, "%63s %63s %8x %5u %15s %127s", s.name, s.policy, &digest, &zone, word, cgroup);
+	if (n < 4)
 		return 0;
-	s.runtime = n > 3 && strcmp(word, "runtime") == 0;
+	s.zone = zone <= UINT16_MAX ? (uint16_t)zone : 0;
+	s.runtime = n > 4 && strcmp(word, "runtime") == 0;
 	s.kind = (uint8_t)kind_of((enum key_kind)k.kind);
 	s.selectors[0] = k.selector;
 	/* of a cgroup in the configuration the path is there, and is found by its id */

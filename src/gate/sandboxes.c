@@ -12,6 +12,7 @@
 
 struct sandboxes {
 	struct sandbox *slots[SANDBOX_MAX];
+	uint16_t zone_owner[UINT16_MAX + 1];	/* slot plus one; 0: free */
 	uint32_t port_owner[SANDBOX_LOCAL_MAX]; /* slot plus one; 0: free */
 	uint32_t count, end; /* end: one behind the highest used slot */
 	uint32_t cursor;     /* slots are given round robin: a freed one rests as long as possible */
@@ -65,6 +66,11 @@ const struct sandbox *sandboxes_find(const struct sandboxes *t, const char *name
 		if (t->slots[i] && strcmp(t->slots[i]->name, name) == 0)
 			return t->slots[i];
 	return NULL;
+}
+
+const struct sandbox *sandboxes_find_zone(const struct sandboxes *t, uint16_t zone)
+{
+	return t->zone_owner[zone] ? t->slots[t->zone_owner[zone] - 1] : NULL;
 }
 
 static bool prefixes_overlap(const struct prefix *a, const struct prefix *b)
@@ -167,6 +173,25 @@ int sandboxes_check(const struct sandboxes *t, const struct sandbox *s)
 	return 0;
 }
 
+/*
+ * Where the sandbox's flows are. A later daemon has to arrive at the same number, or live flows are lost: it reads
+ * it from the kernel; where there is nothing to read, the name decides (FNV-1a), and the next free one.
+ */
+static uint16_t choose_zone(const struct sandboxes *t, const struct sandbox *s)
+{
+	uint32_t hash = 2166136261u;
+	uint16_t zone = s->zone;
+
+	if (zone == 0 || t->zone_owner[zone]) {
+		for (const char *c = s->name; *c; c++)
+			hash = (hash ^ (uint8_t)*c) * 16777619u;
+		zone = (uint16_t)(hash ^ hash >> 16);
+		while (zone == 0 || t->zone_owner[zone]) /* there are four times as many zones as slots */
+			zone++;
+	}
+	return zone;
+}
+
 static struct sandbox *place(struct sandboxes *t, const struct sandbox *s, uint32_t slot, uint16_t stub_port)
 {
 	struct sandbox *own = malloc(sizeof(*own));
@@ -176,6 +201,8 @@ static struct sandbox *place(struct sandboxes *t, const struct sandbox *s, uint3
 	*own = *s;
 	own->slot = (uint16_t)slot;
 	own->stub_port = stub_port;
+	own->zone = choose_zone(t, s);
+	t->zone_owner[own->zone] = (uint16_t)(slot + 1);
 	t->slots[slot] = own;
 	t->count++;
 	if (slot >= t->end)
@@ -226,6 +253,7 @@ void sandboxes_remove(struct sandboxes *t, uint16_t slot)
 	for (unsigned int i = 0; i < SANDBOX_LOCAL_MAX; i++)
 		if (t->port_owner[i] == slot + 1u)
 			t->port_owner[i] = 0;
+	t->zone_owner[s->zone] = 0;
 	t->slots[slot] = NULL;
 	t->count--;
 	free(s);

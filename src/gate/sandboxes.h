@@ -28,6 +28,8 @@ const struct sandbox *sandboxes_find(const struct sandboxes *t, const char *name
 /* Which sandbox has this very selector (of @kind)? */
 const struct sandbox *sandboxes_find_selector(const struct sandboxes *t, enum sandbox_kind kind,
 	const struct selector *sel);
+/* The sandbox with this conntrack zone; NULL. */
+const struct sandbox *sandboxes_find_zone(const struct sandboxes *t, uint16_t zone);
 /* The sandbox whose source prefix holds @a, longest first; NULL. */
 const struct sandbox *sandboxes_find_source(const struct sandboxes *t, const struct addr *a);
 
@@ -36,11 +38,11 @@ const struct sandbox *sandboxes_find_source(const struct sandboxes *t, const str
  * -ENOSPC (no slot, or no stub port for a local sandbox).
  */
 POSTERN_MUST_CHECK int sandboxes_check(const struct sandboxes *t, const struct sandbox *s);
-/* Adds a checked sandbox; gives slot and stub port. Returns the stored one. */
+/* Adds a checked sandbox; gives slot, stub port and zone (that of @s, if it has one and it is free). Returns the stored one. */
 struct sandbox *sandboxes_add(struct sandboxes *t, const struct sandbox *s, const struct image_settings *settings);
 /* Sandboxes that are added to @t get no slot that one of @before has, kept or not, nor one that had just become free. */
 void sandboxes_follow(struct sandboxes *t, const struct sandboxes *before);
-/* Takes over a sandbox of another table with its slot and port, which have to be free here. */
+/* Takes over a sandbox of another table with its slot, port and zone, which have to be free here. */
 struct sandbox *sandboxes_keep(struct sandboxes *t, const struct sandbox *s, const struct image_settings *settings);
 void sandboxes_remove(struct sandboxes *t, uint16_t slot);
 /* Writable, for the cgroup ids that appear and disappear. */

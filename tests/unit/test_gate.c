@@ -288,6 +288,60 @@ static void test_sandboxes(void)
 	sandboxes_free(t);
 }
 
+/* The zone of a name is the same in every daemon; where two names meet, or one is asked for that is taken, they part. */
+static void test_zones(void)
+{
+	const struct image_settings set = {.stub_port = 1053, .local_stub_port = 1054};
+	struct sandbox a = {.name = "box1", .policy = "ci", .kind = SANDBOX_UID, .n_selectors = 1}, b = a;
+	struct sandboxes *t, *later;
+	const struct sandbox *own;
+	uint16_t zone;
+
+	check_row("zones");
+	CHECK(sandboxes_new(&t) == 0 && sandboxes_new(&later) == 0);
+	b.selectors[0].uid = 1;
+	own = sandboxes_add(t, &a, &set);
+	zone = own->zone;
+	CHECK(zone == 54721 && sandboxes_find_zone(t, zone) == own && !sandboxes_find_zone(t, (uint16_t)(zone + 1)));
+	strcpy(b.name, "box2");
+	b.zone = zone;
+	CHECK(sandboxes_add(t, &b, &set)->zone != zone);
+	b.selectors[0].uid = 2;
+	strcpy(b.name, "box3");
+	b.zone = UINT16_MAX;
+	own = sandboxes_add(t, &b, &set);
+	CHECK(own->zone == UINT16_MAX);
+	CHECK(sandboxes_keep(later, own, &set)->zone == UINT16_MAX);
+	sandboxes_remove(t, sandboxes_find(t, "box1")->slot);
+	CHECK(!sandboxes_find_zone(t, zone) && sandboxes_add(t, &a, &set)->zone == zone);
+	CHECK(sandboxes_add(later, &a, &set)->zone == zone);
+	sandboxes_free(t);
+	sandboxes_free(later);
+}
+
+/* Sixteen thousand sandboxes have sixteen thousand zones. */
+static void test_many_zones(void)
+{
+	const struct image_settings set = {.stub_port = 1053, .local_stub_port = 1054};
+	static bool seen[UINT16_MAX + 1];
+	struct sandboxes *t;
+	bool distinct = true;
+
+	check_row("many zones");
+	CHECK(sandboxes_new(&t) == 0);
+	for (unsigned int i = 0; i < SANDBOX_MAX; i++) {
+		struct sandbox s = {.policy = "ci", .kind = SANDBOX_INTERFACE, .n_selectors = 1};
+		uint16_t zone;
+
+		snprintf(s.name, sizeof(s.name), "box%u", i);
+		zone = sandboxes_add(t, &s, &set)->zone;
+		distinct &= zone != 0 && !seen[zone];
+		seen[zone] = true;
+	}
+	CHECK(distinct);
+	sandboxes_free(t);
+}
+
 int main(void)
 {
 	test_two_names_one_address();
@@ -296,5 +350,7 @@ int main(void)
 	test_admission();
 	test_quota();
 	test_sandboxes();
+	test_zones();
+	test_many_zones();
 	return check_report();
 }

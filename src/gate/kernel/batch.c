@@ -122,10 +122,9 @@ static void put_range_end(struct nlmsghdr *h, const struct nft_key *k)
 /* What is beyond the key is only said when adding. */
 static void put_details(struct nlmsghdr *h, const struct nft_change *c, bool expiration)
 {
-	uint16_t port = htons(c->port);
-
-	if (c->has_port)
-		put_data(h, NFTA_SET_ELEM_DATA, &port, sizeof(port));
+	ASSERT(c->data.len <= NFT_DATA_SIZE_MAX);
+	if (c->data.len)
+		put_data(h, NFTA_SET_ELEM_DATA, c->data.bytes, c->data.len);
 	if (c->timeout_ms)
 		mnl_attr_put_u64(h, NFTA_SET_ELEM_TIMEOUT, htobe64(c->timeout_ms));
 	if (c->timeout_ms && expiration)

@@ -102,6 +102,7 @@ static bool read_flow(const struct nf_conntrack *ct, struct flow *f)
 {
 	f->protocol = nfct_get_attr_u8(ct, ATTR_L4PROTO);
 	f->zone = nfct_get_attr_u16(ct, ATTR_ZONE);
+	f->original_zone = nfct_get_attr_u16(ct, ATTR_ORIG_ZONE);
 	f->id = nfct_get_attr_u32(ct, ATTR_ID);
 	f->mark = nfct_get_attr_u32(ct, ATTR_MARK);
 	return f->mark & FLOW_MARK && read_tuple(ct, &original, f->protocol, &f->original) &&
@@ -153,6 +154,8 @@ static void write_tuple(struct nf_conntrack *ct, const struct flow *f)
 	}
 	if (f->zone)
 		nfct_set_attr_u16(ct, ATTR_ZONE, f->zone);
+	if (f->original_zone)
+		nfct_set_attr_u16(ct, ATTR_ORIG_ZONE, f->original_zone);
 }
 
 int flows_delete(struct flows *f, const struct flow *flow)

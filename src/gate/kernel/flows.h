@@ -27,7 +27,8 @@ struct flow {
 	struct flow_tuple original;
 	struct flow_tuple reply; /* differs from the original turned round where NAT took part */
 	uint8_t protocol;
-	uint16_t zone;
+	uint16_t zone;		/* of both directions */
+	uint16_t original_zone; /* of the original direction alone: the sandbox's, see rules/postern.nft */
 	uint32_t id;
 	uint32_t mark;
 };

@@ -24,6 +24,10 @@
 const char *const keys_pin[2][KEY_KIND_COUNT] = BOTH(BY_KIND, "pin");
 const char *const keys_sandbox[2][KEY_KIND_COUNT] = BOTH(SELECTORS, "sandbox");
 static const char *const keys_dns[2][KEY_KIND_COUNT] = BOTH(SELECTORS, "dns");
+/* A source needs none: whoever uses it is the sandbox. The host's is 0. */
+static const char *const keys_zone[KEY_KIND_COUNT] = {
+	[KEY_IFACE] = "zone_iface", [KEY_CGROUP] = "zone_cgroup", [KEY_UID] = "zone_uid",
+};
 
 enum service_class { CLASS_PORTS, CLASS_ICMP, CLASS_PROTOCOL, CLASS_COUNT };
 
@@ -285,9 +289,32 @@ int key_sandbox(const struct sandbox *s, unsigned int i, uint8_t family, struct 
 	return selector_alone(keys_sandbox, s, i, family, ret_key);
 }
 
-int key_dns(const struct sandbox *s, unsigned int i, uint8_t family, struct nft_key *ret_key)
+static void put_data(struct nft_data *d, const void *bytes, uint8_t len)
 {
+	ASSERT(len <= sizeof(d->bytes));
+	memcpy(d->bytes, bytes, len);
+	d->len = len;
+}
+
+int key_dns(const struct sandbox *s, unsigned int i, uint8_t family, struct nft_key *ret_key, struct nft_data *ret_port)
+{
+	uint16_t port = htons(s->stub_port);
+
+	put_data(ret_port, &port, sizeof(port));
 	return selector_alone(keys_dns, s, i, family, ret_key);
+}
+
+int key_zone(const struct sandbox *s, unsigned int i, struct nft_key *ret_key, struct nft_data *ret_zone)
+{
+	int rc = start(ret_key, s, i, ADDR_V4); /* the selectors that have a zone are alike in both families */
+
+	if (rc)
+		return rc;
+	ret_key->set = keys_zone[key_kind(s, i)];
+	if (!ret_key->set)
+		return -EOPNOTSUPP;
+	put_data(ret_zone, &s->zone, sizeof(s->zone));
+	return put_selector(ret_key, s, i, ADDR_V4);
 }
 
 int key_open(enum key_open which, uint8_t family, struct nft_key *ret_key)
@@ -353,6 +380,8 @@ const char *key_set(enum key_group g, unsigned int i)
 		return PICK(keys_sandbox, i);
 	case KEYS_DNS:
 		return PICK(keys_dns, i);
+	case KEYS_ZONES:
+		return PICK(keys_zone, i);
 	case KEYS_SETTINGS:
 		return i < ARRAY_LEN(keys_settings) ? keys_settings[i] : NULL;
 	case KEY_GROUP_COUNT:

@@ -6,8 +6,8 @@
  *
  * What a sandbox may reach is in sets named WHAT FAMILY _ KIND (pin4_iface), keyed by the sandbox's own selector;
  * who it is, in sandbox_KIND. Fields of a concatenation are padded to 4 bytes; addresses and ports in network
- * order, uid, cgroup id and interface group in host order (in network order in sets with intervals), interface names 16
- * bytes with NULs.
+ * order, uid, cgroup id, interface group and conntrack zone in host order (in network order in sets with intervals),
+ * interface names 16 bytes with NULs.
  */
 #ifndef POSTERN_GATE_KEYS_H
 #define POSTERN_GATE_KEYS_H
@@ -49,8 +49,11 @@ POSTERN_MUST_CHECK int key_rule_range(enum key_way way, const struct sandbox *s,
 
 /* The selector alone: confined. Its comment is "NAME POLICY". */
 POSTERN_MUST_CHECK int key_sandbox(const struct sandbox *s, unsigned int i, uint8_t family, struct nft_key *ret_key);
-/* Map selector -> stub port (nft_change.port). */
-POSTERN_MUST_CHECK int key_dns(const struct sandbox *s, unsigned int i, uint8_t family, struct nft_key *ret_key);
+/* Maps from the selector: to the stub port, and to the conntrack zone (-EOPNOTSUPP: this kind uses none). */
+POSTERN_MUST_CHECK int key_dns(const struct sandbox *s, unsigned int i, uint8_t family, struct nft_key *ret_key,
+	struct nft_data *ret_port);
+POSTERN_MUST_CHECK int key_zone(const struct sandbox *s, unsigned int i, struct nft_key *ret_key,
+	struct nft_data *ret_zone);
 
 /* Settings. */
 enum key_open { KEY_OPEN_OUTPUT, KEY_OPEN_INPUT, KEY_OPEN_FORWARD };
@@ -74,7 +77,7 @@ POSTERN_MUST_CHECK int key_pin_decode(const struct nft_key *key, struct key_pin 
 POSTERN_MUST_CHECK int key_sandbox_decode(const struct nft_key *key, struct key_pin *ret_pin);
 
 /* The sets that the gate fills, for dumps and flushes: names of group @g until NULL. */
-enum key_group { KEYS_PINS, KEYS_RULES, KEYS_SANDBOXES, KEYS_DNS, KEYS_SETTINGS, KEY_GROUP_COUNT };
+enum key_group { KEYS_PINS, KEYS_RULES, KEYS_SANDBOXES, KEYS_DNS, KEYS_ZONES, KEYS_SETTINGS, KEY_GROUP_COUNT };
 const char *key_set(enum key_group g, unsigned int i);
 /* Is @set one of them? */
 bool key_set_is_ours(const char *set);

@@ -38,18 +38,24 @@ struct nft_key {
 	uint8_t key_end[NFT_KEY_SIZE_MAX]; /* not NFT_POINT */
 };
 
+/* What a map gives for a key: bytes as packets find them in the register. Nothing (@len 0) for a set. */
+#define NFT_DATA_SIZE_MAX 2
+struct nft_data {
+	uint8_t len;
+	uint8_t bytes[NFT_DATA_SIZE_MAX];
+};
+
 enum nft_op {
 	NFT_ADD,     /* present already: nothing happens, its timeout is not renewed */
 	NFT_RENEW,   /* as if just added, present or not; one that is present may keep its old comment */
 	NFT_DELETE,  /* absent or expired: -ENOENT, and the whole batch fails */
-	NFT_DESTROY, /* absent is fine (a map's element needs its @port) */
+	NFT_DESTROY, /* absent is fine (a map's element needs its @data) */
 	NFT_FLUSH,   /* every element of @key.set */
 };
 
 struct nft_change {
 	uint8_t op;	      /* enum nft_op */
-	bool has_port;	      /* a map to a port: @port is the data, host order */
-	uint16_t port;
+	struct nft_data data; /* of a map: keys.h makes it with the key */
 	uint64_t timeout_ms;  /* 0: for ever; needs a set with timeouts */
 	const char *comment;  /* or NULL; cut at NFT_COMMENT_MAX - 1 bytes */
 	struct nft_key key;
@@ -86,8 +92,7 @@ const char *nft_error(const struct nft *n);
 
 struct nft_element {
 	struct nft_key key; /* shape as the kernel told: NFT_RANGE halves are joined */
-	bool has_port;
-	uint16_t port;
+	struct nft_data data;
 	uint64_t timeout_ms; /* 0: for ever */
 	uint64_t expires_ms; /* remaining */
 	char comment[NFT_COMMENT_MAX]; /* "" where there is none */

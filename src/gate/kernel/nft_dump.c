@@ -104,7 +104,6 @@ static void read_comment(const struct nlattr *udata, char *ret_comment)
 static bool read_element(const struct dump *d, const struct nlattr *list_item, struct nft_element *e, bool *ret_is_end)
 {
 	struct attrs t = attrs_in(list_item);
-	uint8_t port[2];
 
 	memset(e, 0, sizeof(*e));
 	e->key.set = d->set;
@@ -121,9 +120,8 @@ static bool read_element(const struct dump *d, const struct nlattr *list_item, s
 	e->expires_ms = attr_be64(t.by_type[NFTA_SET_ELEM_EXPIRATION]);
 	if (e->timeout_ms && e->expires_ms == 0)
 		return false;
-	e->has_port = d->is_map && data_value(t.by_type[NFTA_SET_ELEM_DATA], port, sizeof(port)) == sizeof(port);
-	if (e->has_port)
-		e->port = (uint16_t)(port[0] << 8 | port[1]);
+	if (d->is_map)
+		e->data.len = data_value(t.by_type[NFTA_SET_ELEM_DATA], e->data.bytes, sizeof(e->data.bytes));
 	read_comment(t.by_type[NFTA_SET_ELEM_USERDATA], e->comment);
 	return true;
 }

@@ -253,9 +253,8 @@ static void reload(struct bench *b)
 				(uint8_t)(16 + (i % 2 ? round : 0)) };
 			memset(k, 0, 4 * sizeof(*k));
 			k[0].comment = round % 2 ? "box one" : "box two";
-			k[1].has_port = true;
-			k[1].port = (uint16_t)(5300 + round);
-			CHECK(key_sandbox(&s, 0, ADDR_V4, &k[0].key) == 0 && key_dns(&s, 0, ADDR_V4, &k[1].key) == 0);
+			s.stub_port = (uint16_t)(5300 + round);
+			CHECK(key_sandbox(&s, 0, ADDR_V4, &k[0].key) == 0 && key_dns(&s, 0, ADDR_V4, &k[1].key, &k[1].data) == 0);
 			CHECK(key_rule(KEY_EGRESS, &s, 0, &peer, &ports, &k[2].key) == 0);
 			CHECK(key_rule(KEY_EGRESS, &s, 0, &peer, &all, &k[3].key) == 0);
 		}
@@ -328,27 +327,34 @@ void test_ranges(struct bench *b)
 	reload(b);
 }
 
-static void map_of_ports(struct bench *b)
+/* Data that two processes of different makes have to agree on: ports in network order, zones in host order. */
+static void maps(struct bench *b)
 {
 	struct sandbox s = sandbox_iface("veth-a"), p = sandbox_source("192.0.2.0/28");
-	struct nft_change c[2] = { { .op = NFT_ADD, .has_port = true, .port = 5301 },
-		{ .op = NFT_ADD, .has_port = true, .port = 5302 } };
+	struct nft_change c[3] = { { .op = NFT_ADD }, { .op = NFT_ADD }, { .op = NFT_ADD } };
 	struct nft_element e;
 
-	CHECK(key_dns(&s, 0, ADDR_V4, &c[0].key) == 0 && key_dns(&p, 0, ADDR_V4, &c[1].key) == 0);
-	CHECK(nft_commit(b->nft, c, 2, NULL) == 0);
+	s.stub_port = 5301;
+	s.zone = 4660;
+	p.stub_port = 5302;
+	CHECK(key_dns(&s, 0, ADDR_V4, &c[0].key, &c[0].data) == 0 && key_dns(&p, 0, ADDR_V4, &c[1].key, &c[1].data) == 0);
+	CHECK(key_zone(&s, 0, &c[2].key, &c[2].data) == 0);
+	CHECK(nft_commit(b->nft, c, 3, NULL) == 0);
 	CHECK(strstr(shell_output("nft -n list map inet postern dns_iface"), "\"veth-a\" : 5301") != NULL);
 	CHECK(strstr(shell_output("nft -n list map inet postern dns_prefix4"), "192.0.2.0/28 : 5302") != NULL);
-	e = only(b->nft, "dns_iface");
-	CHECK(e.has_port && e.port == 5301);
-	e = only(b->nft, "dns_prefix4");
-	CHECK(e.has_port && e.port == 5302);
-	c[0].port = 5303;
-	CHECK(nft_commit(b->nft, c, 1, NULL) == -EEXIST);
-	c[0].port = 5301;
-	c[0].op = c[1].op = NFT_DESTROY;
-	CHECK(nft_commit(b->nft, c, 2, NULL) == 0);
-	CHECK(count_elements(b->nft, "dns_iface") == 0 && count_elements(b->nft, "dns_prefix4") == 0);
+	CHECK(strstr(shell_output("nft -n list map inet postern zone_iface"), "\"veth-a\" : 4660") != NULL);
+	for (unsigned int i = 0; i < 3; i++) {
+		e = only(b->nft, c[i].key.set);
+		CHECK(e.data.len == 2 && memcmp(e.data.bytes, c[i].data.bytes, 2) == 0);
+	}
+	s.stub_port = 5303;
+	CHECK(key_dns(&s, 0, ADDR_V4, &c[0].key, &c[0].data) == 0 && nft_commit(b->nft, c, 1, NULL) == -EEXIST);
+	s.stub_port = 5301;
+	CHECK(key_dns(&s, 0, ADDR_V4, &c[0].key, &c[0].data) == 0);
+	c[0].op = c[1].op = c[2].op = NFT_DESTROY;
+	CHECK(nft_commit(b->nft, c, 3, NULL) == 0);
+	for (unsigned int i = 0; i < 3; i++)
+		CHECK(count_elements(b->nft, c[i].key.set) == 0);
 }
 
 /* A message as from the kernel, but sent by a process: it may neither pass as an acknowledgement nor stay in the way. */
@@ -369,7 +375,7 @@ void test_acks(struct bench *b)
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER), small = 0, large_again = 1 << 22;
 	struct sockaddr_nl self = { .nl_family = AF_NETLINK };
 
-	map_of_ports(b);
+	maps(b);
 	kernel_row("forged acknowledgement");
 	CHECK(bind(fd, (void *)&self, sizeof(self)) == 0);
 	forge_ack(b, fd, b->nft->netlink.seq + 1);

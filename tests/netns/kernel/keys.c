@@ -182,7 +182,8 @@ static void one_sandbox(struct bench *b, size_t k, uint8_t family)
 	bool by_family = kinds[k].kind == KEY_SOURCE || kinds[k].kind == KEY_PREFIX;
 	const char *digit = !by_family ? "" : family == ADDR_V6 ? "6" : "4";
 	char set[32], text[400];
-	struct nft_key key;
+	struct nft_key key, plain;
+	struct nft_data data;
 	struct key_pin who;
 
 	snprintf(set, sizeof(set), "sandbox_%s%s", kinds[k].name, digit);
@@ -196,8 +197,17 @@ static void one_sandbox(struct bench *b, size_t k, uint8_t family)
 	CHECK(key_sandbox_decode(&key, &who) == 0);
 	CHECK(who.kind == kinds[k].kind && memcmp(&who.selector, &s.selectors[0], sizeof(who.selector)) == 0);
 	CHECK(who.family == (by_family || kinds[k].kind == KEY_HOST ? family : ADDR_NONE));
+	plain = key;
 	snprintf(set, sizeof(set), "dns_%s%s", kinds[k].name, digit);
-	CHECK(key_dns(&s, 0, family, &key) == 0 && strcmp(key.set, set) == 0);
+	CHECK(key_dns(&s, 0, family, &key, &data) == 0 && strcmp(key.set, set) == 0);
+	snprintf(set, sizeof(set), "zone_%s", kinds[k].name);
+	if (by_family || kinds[k].kind == KEY_HOST) {
+		CHECK(key_zone(&s, 0, &key, &data) == -EOPNOTSUPP);
+	} else {
+		s.zone = 4660;
+		CHECK(key_zone(&s, 0, &key, &data) == 0);
+		CHECK(strcmp(key.set, set) == 0 && key.len == plain.len && memcmp(key.key, plain.key, key.len) == 0);
+	}
 }
 
 static void settings(struct bench *b)
@@ -237,8 +247,8 @@ static void names(void)
 	for (char *set = strtok_r(listing, "\n", &save); set; set = strtok_r(NULL, "\n", &save))
 		others += !key_set_is_ours(set);
 	printf("%u sets are the gate's, %u are not\n", known, others);
-	CHECK(known == 12 + 64 + 8 + 8 + 7);
-	CHECK(others == 14); /* never 2, private 2, icmp_error 2, neighbour 2, flood 6 */
+	CHECK(known == 12 + 64 + 8 + 8 + 3 + 7);
+	CHECK(others == 15); /* never 2, private 2, zoned, icmp_error 2, neighbour 2, flood 6 */
 	free(listing);
 }
 

@@ -271,10 +271,11 @@ static const char *flow_text(const struct flow *f)
 	static char text[256];
 	char a[ADDR_TEXT_MAX], b[ADDR_TEXT_MAX], c[ADDR_TEXT_MAX], d[ADDR_TEXT_MAX];
 
-	snprintf(text, sizeof(text), "%u %s %u > %s %u, %s %u > %s %u, %x", f->protocol,
+	snprintf(text, sizeof(text), "%u %s %u > %s %u, %s %u > %s %u, %x %u/%u", f->protocol,
 		addr_format(&f->original.source, a), f->original.source_port, addr_format(&f->original.destination, b),
 		f->original.destination_port, addr_format(&f->reply.source, c), f->reply.source_port,
-		addr_format(&f->reply.destination, d), f->reply.destination_port, f->mark);
+		addr_format(&f->reply.destination, d), f->reply.destination_port, f->mark, f->zone,
+		f->original_zone);
 	return text;
 }
 
@@ -282,17 +283,23 @@ static const struct {
 	const char *create, *text; /* "": not ours */
 } entries[] = {
 	{ "-p tcp -s 192.0.2.1 -d 203.0.113.7 --sport 1024 --dport 443 --state ESTABLISHED -u ASSURED --mark 0x100000",
-		"6 192.0.2.1 1024 > 203.0.113.7 443, 203.0.113.7 443 > 192.0.2.1 1024, 100000" },
+		"6 192.0.2.1 1024 > 203.0.113.7 443, 203.0.113.7 443 > 192.0.2.1 1024, 100000 0/0" },
 	{ "-p tcp -s 192.0.2.1 -d 203.0.113.7 --sport 1025 --dport 443 --state ESTABLISHED --mark 0x300001",
-		"6 192.0.2.1 1025 > 203.0.113.7 443, 203.0.113.7 443 > 192.0.2.1 1025, 300001" },
+		"6 192.0.2.1 1025 > 203.0.113.7 443, 203.0.113.7 443 > 192.0.2.1 1025, 300001 0/0" },
 	{ "-p tcp -s 192.0.2.1 -d 203.0.113.7 --sport 1026 --dport 443 --state ESTABLISHED --mark 0x200001", "" },
 	{ "-p udp -s 192.0.2.1 -d 203.0.113.8 --sport 1024 --dport 53 --reply-src 127.0.0.1 --reply-dst 192.0.2.1 "
 	  "--reply-port-src 5301 --reply-port-dst 1024 --mark 0x100000",
-		"17 192.0.2.1 1024 > 203.0.113.8 53, 127.0.0.1 5301 > 192.0.2.1 1024, 100000" },
+		"17 192.0.2.1 1024 > 203.0.113.8 53, 127.0.0.1 5301 > 192.0.2.1 1024, 100000 0/0" },
 	{ "-p udp -s 2001:db8::1 -d 2001:db8:113::7 --sport 1024 --dport 123 --mark 0x100000",
-		"17 2001:db8::1 1024 > 2001:db8:113::7 123, 2001:db8:113::7 123 > 2001:db8::1 1024, 100000" },
+		"17 2001:db8::1 1024 > 2001:db8:113::7 123, 2001:db8:113::7 123 > 2001:db8::1 1024, 100000 0/0" },
 	{ "-p icmp -s 192.0.2.1 -d 203.0.113.7 --icmp-type 8 --icmp-code 0 --icmp-id 77 --mark 0x100000",
-		"1 192.0.2.1 77 > 203.0.113.7 2048, 203.0.113.7 77 > 192.0.2.1 2048, 100000" },
+		"1 192.0.2.1 77 > 203.0.113.7 2048, 203.0.113.7 77 > 192.0.2.1 2048, 100000 0/0" },
+	/* the same tuple in zones: another tool's, and a sandbox's, whose answers go to another port */
+	{ "-p udp -s 2001:db8::1 -d 2001:db8:113::7 --sport 1024 --dport 123 --zone 9 --mark 0x100000",
+		"17 2001:db8::1 1024 > 2001:db8:113::7 123, 2001:db8:113::7 123 > 2001:db8::1 1024, 100000 9/0" },
+	{ "-p udp -s 2001:db8::1 -d 2001:db8:113::7 --sport 1024 --dport 123 --reply-src 2001:db8:113::7 "
+	  "--reply-dst 2001:db8::1 --reply-port-src 123 --reply-port-dst 1500 --orig-zone 65535 --mark 0x100000",
+		"17 2001:db8::1 1024 > 2001:db8:113::7 123, 2001:db8:113::7 123 > 2001:db8::1 1500, 100000 0/65535" },
 };
 
 static const struct flow *find_flow(const struct kept *k, const char *text)
@@ -323,6 +330,9 @@ static void exact(struct flows *f, const struct flow *flow)
 
 	other.id ^= 1;
 	CHECK(flows_delete(f, &other) == -ENOENT);
+	other = *flow;
+	other.original_zone ^= 1;
+	CHECK(flows_delete(f, &other) == (flow->zone ? -EINVAL : -ENOENT)); /* one zone or the other */
 	other = *flow;
 	other.original.source_port ^= 0x100;
 	CHECK(flows_delete(f, &other) == -ENOENT);

@@ -100,22 +100,25 @@ static void tamper_and_restore(struct bench *b, const struct snapshot *s, size_t
 void test_snapshot(struct bench *b)
 {
 	struct sandbox s = sandbox_source("192.0.2.0/28");
-	struct nft_change c[4] = { pin_change(NFT_ADD, 1, 600000, "one.example"),
+	struct sandbox u = sandbox_uid(4711);
+	struct nft_change c[5] = { pin_change(NFT_ADD, 1, 600000, "one.example"),
 		pin_change(NFT_ADD, 2, 600000, "two.example"), { .op = NFT_ADD, .comment = "box policy" },
-		{ .op = NFT_ADD, .has_port = true, .port = 5301 } };
+		{ .op = NFT_ADD }, { .op = NFT_ADD } };
 	struct nft_change pin = pin_change(NFT_ADD, 3, 600000, NULL);
 	struct snapshot *snapshot = NULL, *none;
 	bool intact = false;
 
-	CHECK(key_sandbox(&s, 0, ADDR_V4, &c[2].key) == 0 && key_dns(&s, 0, ADDR_V4, &c[3].key) == 0);
+	CHECK(key_sandbox(&s, 0, ADDR_V4, &c[2].key) == 0 && key_dns(&s, 0, ADDR_V4, &c[3].key, &c[3].data) == 0);
+	u.zone = 4660;
+	CHECK(key_zone(&u, 0, &c[4].key, &c[4].data) == 0);
 	CHECK(queue_rule_add(b->nft, QUEUE, &b->queue_native) == 0);
 	CHECK(snapshot_take(b->nft, &snapshot) == 0);
 	if (!snapshot)
 		return;
-	CHECK(nft_commit(b->nft, c, 4, NULL) == 0);
+	CHECK(nft_commit(b->nft, c, 5, NULL) == 0);
 	CHECK(snapshot_intact(b->nft, snapshot, &intact) == 0 && intact);
 	for (size_t i = 0; i < ARRAY_LEN(tampering); i++)
-		tamper_and_restore(b, snapshot, i, c, 4);
+		tamper_and_restore(b, snapshot, i, c, 5);
 	kernel_row("what is no tampering");
 	CHECK(nft_commit(b->nft, &pin, 1, NULL) == 0);
 	CHECK(shell("nft add table inet other && nft add chain inet other c && nft reset counters table inet other; "
@@ -124,7 +127,7 @@ void test_snapshot(struct bench *b)
 	kernel_row("a failed restore leaves all as it was");
 	CHECK(shell("nft insert rule inet postern output accept") == 0);
 	c[0].key.set = "pin4_nowhere";
-	CHECK(snapshot_restore(b->nft, snapshot, c, 4) == -ENOENT);
+	CHECK(snapshot_restore(b->nft, snapshot, c, 5) == -ENOENT);
 	CHECK(shell("nft list chain inet postern output >/dev/null") == 0);
 	CHECK(shell("nft delete table inet postern") == 0);
 	CHECK(snapshot_take(b->nft, &none) == -ENOENT);
