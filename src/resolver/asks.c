@@ -2,6 +2,10 @@
 /*
  * Sockets to upstreams: one for each question, so that each has a random port of the kernel's choice; connected, so
  * that only the upstream's own packets are received. A place in the table is the reference modulo its size.
+ *
+ * A UDP socket that is done with is dissolved from its address and port (connect(2), AF_UNSPEC) and stays in its place, in the
+ * loop: the next question from there connects it anew, which gives it another random port. That costs half of what a new socket
+ * does. What had still arrived on the old port is thrown away before.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -19,10 +23,12 @@
 #define NO_BUFFER UINT8_MAX
 
 struct ask {
-	bool open; /* false, as fresh pages are */
+	bool open; /* there is a socket; false, as fresh pages are */
+	bool busy; /* with a question; else the socket is kept: UDP, without address and port */
 	int fd;
 	uint32_t ref;
-	uint16_t generation;
+	uint16_t generation; /* of the socket */
+	uint8_t family; /* enum addr_family, of the socket */
 	bool stream;
 	uint8_t buffer; /* of a stream */
 	uint16_t out_len, out_sent;
@@ -50,23 +56,44 @@ static struct ask *ask_of(struct shell *s, uint32_t ref)
 	return &s->asks->all[ref % RESOLVER_TASKS_MAX];
 }
 
-static void close_ask(struct shell *s, struct ask *a)
+static void drop_socket(struct ask *a)
 {
-	if (!a->open)
-		return;
 	close(a->fd);
 	a->open = false;
 	a->generation++;
+}
+
+/* Without address and port nothing can arrive any more; what did is gone, and so is an error that was reported. */
+static int dissolve(const struct ask *a)
+{
+	static const struct sockaddr nowhere = {.sa_family = AF_UNSPEC};
+	uint8_t byte;
+
+	if (connect(a->fd, &nowhere, sizeof(nowhere)) < 0)
+		return -errno;
+	for (unsigned int i = 0; i < DATAGRAMS_BURST; i++)
+		if (recv(a->fd, &byte, 1, MSG_DONTWAIT) < 0 && errno == EAGAIN)
+			return 0;
+	return -EBUSY;
+}
+
+static void close_ask(struct shell *s, struct ask *a)
+{
+	if (!a->busy)
+		return;
+	a->busy = false;
 	if (a->buffer != NO_BUFFER)
 		s->asks->buffers[a->buffer].used = false;
 	a->buffer = NO_BUFFER;
+	if (a->stream || dissolve(a) < 0)
+		drop_socket(a);
 }
 
 void ask_close(struct shell *s, uint32_t ref)
 {
 	struct ask *a = ask_of(s, ref);
 
-	if (a->ref == ref)
+	if (a->busy && a->ref == ref)
 		close_ask(s, a);
 }
 
@@ -109,33 +136,46 @@ static void set_out(struct ask *a, const struct upstream_ask *ask)
 	a->out_sent = 0;
 }
 
+/* A socket of that kind that is in the loop: the one that was kept, or a new one. */
+static int take_socket(struct shell *s, struct ask *a, const struct upstream_ask *ask, uint8_t family)
+{
+	int type = ask->stream ? SOCK_STREAM : SOCK_DGRAM, rc;
+	struct loop_ref ref = {.kind = SOURCE_ASK, .index = ask->ref % RESOLVER_TASKS_MAX};
+
+	if (a->open && !ask->stream && a->family == family)
+		return 0;
+	if (a->open)
+		drop_socket(a);
+	a->fd = socket(family == ADDR_V4 ? AF_INET : AF_INET6, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (a->fd < 0)
+		return -errno;
+	a->open = true;
+	a->family = family;
+	ref.generation = a->generation;
+	rc = loop_add(&s->loop, a->fd, ask->stream ? EPOLLOUT : EPOLLIN, ref);
+	if (rc < 0)
+		drop_socket(a);
+	return rc;
+}
+
 int ask_open(struct shell *s, const struct upstream_ask *ask)
 {
 	struct ask *a = ask_of(s, ask->ref);
 	const struct image_upstream *up = image_upstream(s->im, ask->upstream);
-	int type = ask->stream ? SOCK_STREAM : SOCK_DGRAM, rc;
-	struct loop_ref ref = {.kind = SOURCE_ASK, .index = ask->ref % RESOLVER_TASKS_MAX};
+	int rc;
 
 	close_ask(s, a);
-	a->stream = ask->stream;
-	a->ref = ask->ref;
-	rc = take_buffer(s->asks, a);
+	rc = take_socket(s, a, ask, up->addr.family);
 	if (rc < 0)
 		return rc;
-	a->fd = socket(up->addr.family == ADDR_V4 ? AF_INET : AF_INET6, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (a->fd < 0) {
-		rc = -errno;
-		if (a->buffer != NO_BUFFER)
-			s->asks->buffers[a->buffer].used = false;
-		return rc;
-	}
-	a->open = true;
-	ref.generation = a->generation;
-	if (a->stream)
+	a->stream = ask->stream;
+	a->ref = ask->ref;
+	a->busy = true;
+	rc = take_buffer(s->asks, a);
+	if (rc == 0 && a->stream)
 		set_out(a, ask);
-	rc = connect_to(a, up, ask);
 	if (rc == 0)
-		rc = loop_add(&s->loop, a->fd, a->stream ? EPOLLOUT : EPOLLIN, ref);
+		rc = connect_to(a, up, ask);
 	if (rc < 0)
 		close_ask(s, a);
 	return rc;
@@ -154,7 +194,7 @@ static void datagram_event(struct shell *s, struct ask *a)
 	static uint8_t data[DATAGRAM_MAX];
 	uint32_t ref = a->ref;
 
-	for (unsigned int i = 0; i < DATAGRAMS_BURST && a->open && a->ref == ref; i++) {
+	for (unsigned int i = 0; i < DATAGRAMS_BURST && a->busy && a->ref == ref; i++) {
 		ssize_t n = recv(a->fd, data, sizeof(data), MSG_DONTWAIT);
 
 		if (n >= 0)
@@ -204,7 +244,7 @@ void ask_event(struct shell *s, struct loop_ref ref, uint32_t events)
 {
 	struct ask *a = &s->asks->all[ref.index];
 
-	if (!a->open || a->generation != ref.generation)
+	if (!a->busy || a->generation != ref.generation)
 		return;
 	if (!a->stream)
 		datagram_event(s, a);
