@@ -40,6 +40,11 @@ void channel_fini(struct channel *c);
 POSTERN_MUST_CHECK int channel_send(struct channel *c, enum message_type type, void *message, const int *fds,
 	unsigned int n_fds);
 /*
+ * Sends @n messages of a type that carries no descriptors, which stand one behind the other, in one system call where
+ * possible. Returns how many the channel took, the first ones; the rest is the caller's to answer for.
+ */
+POSTERN_MUST_CHECK unsigned int channel_send_many(struct channel *c, enum message_type type, void *messages, unsigned int n);
+/*
  * Receives one checked message. Returns 1, 0 where there is none now, -EPIPE at the end,
  * -EPROTO where it is not allowed. Received fds (close-on-exec) become the caller's;
  * unused entries are -1.
@@ -56,5 +61,7 @@ struct event_sink {
 };
 
 void event_send(struct event_sink *sink, const struct event *e);
+/* The same for several: @messages hold the events, the rest is filled here. */
+void event_send_many(struct event_sink *sink, struct msg_event *messages, unsigned int n);
 
 #endif

@@ -38,30 +38,31 @@ void gate_event_policies(struct gate *g)
 	}
 }
 
-void gate_event_pin(struct gate *g, const struct msg_pin_request *q, const struct msg_pin_reply *r)
+void gate_event_pin(const struct gate *g, const struct msg_pin_request *q, const struct msg_pin_reply *r,
+	struct event *ret_event)
 {
 	const struct sandbox *s = sandboxes_get(g->sandboxes, q->slot);
-	struct event e = event_new(EVENT_PIN);
+	struct event *e = ret_event;
 	struct dns_name name;
 
-	e.reason = r->reason;
-	e.action = r->reason == REASON_NONE ? EVENT_ALLOWED : EVENT_REFUSED;
-	e.lifetime_s = r->lifetime_ms / 1000;
-	e.qtype = q->qtype;
+	*e = event_new(EVENT_PIN);
+	e->reason = r->reason;
+	e->action = r->reason == REASON_NONE ? EVENT_ALLOWED : EVENT_REFUSED;
+	e->lifetime_s = r->lifetime_ms / 1000;
+	e->qtype = q->qtype;
 	if (q->n_addrs && q->n_addrs <= PIN_ADDRS_MAX && q->addrs[0].family != ADDR_NONE)
-		e.destination = q->addrs[0];
+		e->destination = q->addrs[0];
 	if (dns_name_from_wire(q->name.wire, q->name.len, &name) == 0) {
-		e.n_names = 1;
-		e.names[0] = name;
+		e->n_names = 1;
+		e->names[0] = name;
 	}
 	if (s) {
 		uint32_t policy = image_policy_find(g->policy.image, s->policy);
 
-		e.slot = s->slot;
-		event_set_text(e.sandbox, sizeof(e.sandbox), s->name);
+		e->slot = s->slot;
+		event_set_text(e->sandbox, sizeof(e->sandbox), s->name);
 		if (policy != IMAGE_NONE && q->rule < image_policy(g->policy.image, policy)->n_rules)
-			event_set_place(&e, g->policy.image,
+			event_set_place(e, g->policy.image,
 				&image_rule(g->policy.image, image_policy(g->policy.image, policy), q->rule)->place);
 	}
-	event_send(&g->audit, &e);
 }

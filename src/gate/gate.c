@@ -68,26 +68,27 @@ struct pin_batch {
 	struct msg_pin_request requests[PINS_BATCH_MAX];
 	struct msg_pin_reply replies[PINS_BATCH_MAX];
 	struct msg_pin_note notes[PINS_BATCH_MAX];
+	struct msg_event events[PINS_BATCH_MAX];
 };
 
 static void flush_pins(struct gate *g, struct pin_batch *b)
 {
 	const struct pins_view v = gate_view(g);
-	struct channel *resolver = &g->children.all[ROLE_RESOLVER].channel;
+	unsigned int granted = 0;
 
 	if (!b->n)
 		return;
 	pins_request(g->pins, &v, clock_now_ms(), b->requests, b->n, b->replies, b->notes);
 	for (size_t i = 0; i < b->n; i++) {
-		bool granted = b->replies[i].reason == REASON_NONE;
-
-		/* the note first: the packet may come as soon as the answer does. A full channel costs a name in the log. */
-		if (granted)
-			(void)!channel_send(&g->children.all[ROLE_VERDICT].channel, MSG_PIN_NOTE, &b->notes[i], NULL, 0);
-		/* a resolver that does not read times out, and answers SERVFAIL */
-		(void)!channel_send(resolver, MSG_PIN_REPLY, &b->replies[i], NULL, 0);
-		gate_event_pin(g, &b->requests[i], &b->replies[i]);
+		gate_event_pin(g, &b->requests[i], &b->replies[i], &b->events[i].event);
+		if (b->replies[i].reason == REASON_NONE && granted++ != i)
+			b->notes[granted - 1] = b->notes[i];
 	}
+	/* the notes first: the packet may come as soon as the answer does. A full channel costs a name in the log. */
+	(void)!channel_send_many(&g->children.all[ROLE_VERDICT].channel, MSG_PIN_NOTE, b->notes, granted);
+	/* a resolver that does not read times out, and answers SERVFAIL */
+	(void)!channel_send_many(&g->children.all[ROLE_RESOLVER].channel, MSG_PIN_REPLY, b->replies, (unsigned int)b->n);
+	event_send_many(&g->audit, b->events, (unsigned int)b->n);
 	b->n = 0;
 }
 

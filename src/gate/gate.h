@@ -102,6 +102,7 @@ void gate_reloaded(struct gate *g, int error, const struct msg_compiled *m, int 
 void gate_event_text(struct gate *g, enum event_kind kind, const struct sandbox *s, const char *fmt, ...)
 	POSTERN_PRINTF(4, 5);
 void gate_event_policies(struct gate *g);
-void gate_event_pin(struct gate *g, const struct msg_pin_request *q, const struct msg_pin_reply *r);
+void gate_event_pin(const struct gate *g, const struct msg_pin_request *q, const struct msg_pin_reply *r,
+	struct event *ret_event);
 
 #endif

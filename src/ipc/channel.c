@@ -14,6 +14,7 @@
 
 /* Room for bursts of the largest message; the kernel caps it at net.core.wmem_max. */
 #define CHANNEL_BUFFER_BYTES (1 << 20)
+#define SEND_BATCH 32
 
 int channel_pair(int ret_fds[static 2])
 {
@@ -71,6 +72,33 @@ int channel_send(struct channel *c, enum message_type type, void *message, const
 	return errno == EWOULDBLOCK || errno == ENOBUFS ? -EAGAIN : -errno;
 }
 
+unsigned int channel_send_many(struct channel *c, enum message_type type, void *messages, unsigned int n)
+{
+	const size_t size = message_size(type);
+	struct mmsghdr out[SEND_BATCH] = {0};
+	struct iovec iov[SEND_BATCH];
+	uint8_t *at = messages;
+	unsigned int sent = 0, chunk;
+	int rc;
+
+	ASSERT(message_allowed(type, c->self, c->peer) && message_fds(type) == 0);
+	do {
+		chunk = n - sent < SEND_BATCH ? n - sent : SEND_BATCH;
+		for (unsigned int i = 0; i < chunk; i++, at += size) {
+			struct message_header *h = (struct message_header *)at;
+
+			h->type = (uint16_t)type;
+			h->size = (uint16_t)size;
+			iov[i] = (struct iovec){.iov_base = at, .iov_len = size};
+			out[i].msg_hdr.msg_iov = &iov[i];
+			out[i].msg_hdr.msg_iovlen = 1;
+		}
+		rc = chunk ? sendmmsg(c->fd, out, chunk, MSG_NOSIGNAL | MSG_DONTWAIT) : 0;
+		sent += rc > 0 ? (unsigned int)rc : 0;
+	} while (rc == (int)chunk && sent < n);
+	return sent;
+}
+
 static unsigned int take_fds(struct msghdr *msg, int ret_fds[static CHANNEL_FDS_MAX])
 {
 	unsigned int n = 0;
@@ -123,4 +151,18 @@ void event_send(struct event_sink *sink, const struct event *e)
 		sink->lost++;
 	else
 		sink->lost = 0;
+}
+
+void event_send_many(struct event_sink *sink, struct msg_event *messages, unsigned int n)
+{
+	unsigned int sent = 0;
+
+	if (n == 0)
+		return;
+	for (unsigned int i = 0; i < n; i++)
+		messages[i].lost = 0;
+	messages[0].lost = sink->lost;
+	if (sink->channel.fd >= 0)
+		sent = channel_send_many(&sink->channel, MSG_EVENT, messages, n);
+	sink->lost = n - sent + (sent ? 0 : sink->lost);
 }
