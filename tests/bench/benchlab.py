@@ -80,7 +80,7 @@ class Bench:
         self._links()
         self._routes()
         self.spawn("net", [driver("authority"), UPSTREAM, 53, 300])
-        self.spawn("net", [driver("tcp"), "serve", 443])
+        self.sink = self.spawn("net", [driver("tcp"), "serve", 443]).pid
         wait_for("the authority", lambda: self.ns["net"].listening(53, "udp") and self.ns["net"].listening(443))
 
     def spawn(self, ns, argv, **kw):
@@ -112,13 +112,13 @@ class Bench:
         self.bare_address = self._pair("bare", "pt-box", "192.0.2", 128)
 
     def _routes(self):
-        self.ns["box"].ip("route add default via 192.0.2.1\nroute add 203.0.113.128/25 via 192.0.2.129\n"
+        self.ns["box"].ip("route add default via 192.0.2.1\nroute add 203.0.113.128/25 via 192.0.2.129\nroute add 203.0.113.64/27 via 192.0.2.9\n"
                           "route add 10.0.0.0/24 via 192.0.2.129\nroute add 198.51.100.0/25 via 192.0.2.5\n"
                           "route add 198.51.100.128/25 via 192.0.2.9\nroute add local 198.19.0.0/16 dev lo")
         self.ns["host"].ip("route add 198.19.0.0/16 via 192.0.2.6")
         self.ns["peers"].ip("route add 198.19.0.0/16 via 192.0.2.10")
         self.ns["net"].ip("route add local 203.0.113.0/24 dev lo\nroute add 192.0.2.0/26 via 10.0.0.10\n"
-                          "route add 192.0.2.64/26 via 10.0.0.11\nroute add 192.0.2.128/26 via 10.0.0.12")
+                          "route add 192.0.2.8/30 via 10.0.0.11\nroute add 192.0.2.64/26 via 10.0.0.11\nroute add 192.0.2.128/26 via 10.0.0.12")
 
     # ---- the daemon
 
@@ -194,12 +194,13 @@ getPool(""):setCache(newPacketCache(20000))
 
     def start_rig(self):
         """postern-resolver alone in `bare`; returns its pid."""
-        labdaemon.copy_binaries()
+        resolver = f"{WORK}/postern-resolver"
+        shutil.copy(f"{labdaemon.build_folder()}/src/resolver/postern-resolver", resolver)
         text = (f"setting stub_port {STUB}\nsetting audit_all_queries 1\nsetting audit_window_ms 10000\nupstream {UPSTREAM}\n"
                 "policy web\nrule allow 100 *.bench ports=443\nload\ngrant 3600000\nsandbox 0 web interface pt-box\n")
         rig = f"{labdaemon.build_folder()}/tests/netns/resolver_rig"
         with open(f"{WORK}/rig.log", "wb") as log:
-            proc = self.ns["bare"].popen([rig, f"{labdaemon.BIN}/postern-resolver"], stdin=subprocess.PIPE, stdout=log,
+            proc = self.ns["bare"].popen([rig, resolver], stdin=subprocess.PIPE, stdout=log,
                                          stderr=log)
         proc.stdin.write(text.encode())
         proc.stdin.flush()
