@@ -22,6 +22,7 @@ import sys
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(TOP, "tests", "netns"))
+os.environ.setdefault("POSTERN_BUILD", os.path.join(TOP, "build-bench"))  # never the sanitized build of the tests
 
 import labcell  # noqa: E402 (found through the line above)
 import labdaemon  # noqa: E402
