@@ -18,6 +18,7 @@
 
 #include "admit.h"
 #include "kernel/keys.h"
+#include "postern/clock.h"
 #include "postern/log.h"
 
 #define COMMENT_MAX NFT_COMMENT_MAX
@@ -32,6 +33,7 @@ struct pins {
 	struct nft *nft;
 	struct pinbook *book;
 	uint64_t counters[PINS_COUNTER_COUNT];
+	uint64_t quiet_until_ms; /* of the log */
 	bool unsure; /* the kernel may hold pins of which the book does not know */
 	struct pending pending[PINS_BATCH_MAX];
 	size_t n_changes;
@@ -214,6 +216,17 @@ static void fill_note(const struct pins_view *v, const struct msg_pin_request *q
 	add_services(v->image, sandboxes_get(v->sandboxes, q->slot), note);
 }
 
+/* A sandbox can cause these at will: one line a second, the counter tells the rest. */
+static void say_failed(struct pins *p)
+{
+	uint64_t now_ms = clock_now_ms();
+
+	if (now_ms < p->quiet_until_ms)
+		return;
+	p->quiet_until_ms = now_ms + 1000;
+	log_warning("pin failed (%llu so far): %s", (unsigned long long)p->counters[PINS_FAILED], nft_error(p->nft));
+}
+
 /* Alone, each request fails by its own fault only. */
 static void commit_each(struct pins *p, size_t n)
 {
@@ -224,8 +237,8 @@ static void commit_each(struct pins *p, size_t n)
 			continue;
 		if (commit(p, p->changes + pend->first_change, pend->n_changes) == 0)
 			continue;
-		log_warning("pin failed: %s", nft_error(p->nft));
 		p->counters[PINS_FAILED]++;
+		say_failed(p);
 		pend->admission.reason = REASON_PIN_FAILED;
 	}
 }
