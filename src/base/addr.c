@@ -160,14 +160,24 @@ socklen_t addr_to_sockaddr(const struct addr *a, uint16_t port, struct sockaddr_
 #define V4(a, b, c, d, bits) {{ADDR_V4, {a, b, c, d}}, bits}
 #define V6(bits, ...) {{ADDR_V6, {__VA_ARGS__}}, bits}
 
-/* Metadata services: AWS (IMDS, ECS, EKS), Azure's wire server. reference: threats. */
+/* Metadata and credentials: AWS, Azure, Alibaba, Oracle, GCP, OpenStack; and through NAT64. As never4, never6. */
 static const struct prefix never[] = {
 	V4(169, 254, 169, 254, 32),
 	V4(169, 254, 170, 2, 32),
 	V4(169, 254, 170, 23, 32),
 	V4(168, 63, 129, 16, 32),
+	V4(100, 100, 100, 200, 32),
+	V4(192, 0, 0, 192, 32),
 	V6(128, 0xfd, 0x00, 0x0e, 0xc2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x02, 0x54),
 	V6(128, 0xfd, 0x00, 0x0e, 0xc2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x00, 0x23),
+	V6(128, 0xfd, 0x20, 0x00, 0xce, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x02, 0x54),
+	V6(128, 0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xa9, 0xfe, 0xa9, 0xfe),
+	V6(128, 0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0, 0xa9, 0xfe, 0xa9, 0xfe),
+	V6(128, 0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0, 0xa9, 0xfe, 0xaa, 0x02),
+	V6(128, 0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0, 0xa9, 0xfe, 0xaa, 0x17),
+	V6(128, 0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0, 0xa8, 0x3f, 0x81, 0x10),
+	V6(128, 0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0, 0x64, 0x64, 0x64, 0xc8),
+	V6(128, 0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0, 0xc0, 0x00, 0x00, 0xc0),
 };
 
 /* IANA special-purpose registries (RFC 6890) without the documentation ranges. */
