@@ -190,5 +190,7 @@ if __name__ == "__main__":
             print("skipped: no namespaces, or no nft (root needed)")
             sys.exit(77)
         os.execvp("unshare", ["unshare", "-n", "-m", "--propagation", "private", sys.executable, *sys.argv])
-    sh("mount", "-t", "sysfs", "sysfs", "/sys")  # of this network namespace
+    if "POSTERN_SYSFS" not in os.environ:  # builds.py starts this once more, in the same spaces
+        os.environ["POSTERN_SYSFS"] = "mounted"
+        sh("mount", "-t", "sysfs", "sysfs", "/sys")  # of this network namespace
     builds.main(5)
