@@ -107,3 +107,37 @@ unpack_kernel() {
 	rm -rf "$1/archives"
 	touch "$1/.unpacked-kernel"
 }
+
+# unpack_archives ARCHIVES FOLDER : a root file system of those packages; no script of theirs runs
+unpack_archives() {
+	for d in bin sbin lib lib64; do
+		mkdir -p "$2/usr/$d" && ln -sfn "usr/$d" "$2/$d" || return 1
+	done
+	for f in "$1"/*.deb; do
+		dpkg-deb --fsys-tarfile "$f" | tar -x -C "$2" --keep-directory-symlink --exclude='./usr/share/doc/*' \
+			--exclude='./usr/share/man/*' --exclude='./usr/share/info/*' --exclude='./usr/share/locale/*' || return 1
+	done
+}
+
+# download_closure LIST FOLDER : the packages of the list and all that they depend on, into FOLDER/archives
+download_closure() {
+	mkdir -p "$2/archives/partial"
+	: >"$2/status" # apt is shown a system where nothing is installed
+	# shellcheck disable=SC2046 # a list of words
+	apt-get -qq -y --no-install-recommends --download-only -o Dir::State::status="$2/status" -o Debug::NoLocking=1 \
+		-o Dir::Cache::archives="$2/archives" -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= \
+		install $(package_names "$1") >"$2/log" 2>&1
+}
+
+# unpack_system LIST FOLDER : Debian with systemd in FOLDER/system, for tests/vm/boot.py; made anew when the list has changed
+unpack_system() {
+	cmp -s "$1" "$2/list" && return 0
+	rm -rf "$2"
+	if ! download_closure "$1" "$2"; then
+		apt_update_once
+		download_closure "$1" "$2" || { tail -n 5 "$2/log" >&2; say "no guest system: test vm_boot will be skipped"; return 0; }
+	fi
+	unpack_archives "$2/archives" "$2/system" || die "cannot unpack the guest system"
+	rm -rf "$2/archives"
+	cp "$1" "$2/list"
+}

@@ -59,7 +59,7 @@ def main():
     sys.stdout.reconfigure(line_buffering=True)
     try:
         folder = build(top, "build-test", ["-Db_sanitize=address,undefined", "-Db_lundef=false"])
-        plain = build(top, "build-plain", [])
+        plain = build(top, "build-plain", ["--prefix=/usr"])
     except subprocess.CalledProcessError as e:
         print(f"the build failed: {e}")
         print("0 passed, 1 failed, 0 skipped")

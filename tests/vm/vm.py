@@ -229,12 +229,12 @@ def build_root(path, scratch, kernel, words):
     root.archive.close()
 
 
-def boot(kernel, initrd, console, timeout_s):
-    """Boots, prints the output of the command; returns whether init began, and the exit code or None."""
+def boot(kernel, root, append, console, timeout_s):
+    """Boots from root (words for qemu) and prints what comes on the second port; returns whether init began, and the exit code or None."""
     vmlinuz = glob.glob(f"{kernel}/boot/vmlinuz-*")[0]
     argv = ["qemu-system-x86_64", "-machine", "pc,accel=tcg", "-cpu", "max,-cx16", "-smp", "2", "-m", "1536", "-nodefaults",
             "-display", "none", "-no-reboot", "-nic", "none", "-serial", f"file:{console}", "-serial", "stdio",
-            "-kernel", vmlinuz, "-initrd", initrd, "-append", "console=ttyS0 panic=-1 quiet oops=panic no_timer_check"]
+            "-kernel", vmlinuz, *root, "-append", f"console=ttyS0 panic=-1 quiet oops=panic no_timer_check {append}"]
     code, up = None, False
     with subprocess.Popen(["timeout", "--kill-after=5", str(timeout_s), *argv], stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, text=True, errors="replace") as proc:
@@ -253,24 +253,35 @@ def boot(kernel, initrd, console, timeout_s):
     return up, code
 
 
-def main():
-    timeout_s, words = int(sys.argv[1]), sys.argv[2:]
-    if not shutil.which("qemu-system-x86_64"):
-        skip("no qemu-system-x86_64 (package qemu-system-x86)")
-    kernel = kernel_folder()
-    with tempfile.TemporaryDirectory(prefix="postern-vm-") as scratch:
-        initrd, console = f"{scratch}/root.cpio", f"{scratch}/console"
-        build_root(initrd, scratch, kernel, words)
-        print(f"initramfs: {os.path.getsize(initrd) >> 20} MB", flush=True)
-        for _ in range(BOOTS):
-            up, code = boot(kernel, initrd, console, timeout_s)
-            if up:
-                break
-        if code is None:
-            with open(console, encoding="utf-8", errors="replace") as f:
-                print("the guest ended without a result; its console:", *f.read().splitlines()[-40:], sep="\n  ")
-            code = 1
+def boot_and_exit(kernel, root, append, scratch, timeout_s):
+    """Boots until init begins, at most BOOTS times, and ends with the exit code that the guest said."""
+    console = f"{scratch}/console"
+    for _ in range(BOOTS):
+        up, code = boot(kernel, root, append, console, timeout_s)
+        if up:
+            break
+    if code is None:
+        with open(console, encoding="utf-8", errors="replace") as f:
+            print("the guest ended without a result; its console:", *f.read().splitlines()[-40:], sep="\n  ")
+        code = 1
     sys.exit(code)
 
 
-main()
+def find_qemu():
+    if not shutil.which("qemu-system-x86_64"):
+        skip("no qemu-system-x86_64 (package qemu-system-x86)")
+
+
+def main():
+    timeout_s, words = int(sys.argv[1]), sys.argv[2:]
+    find_qemu()
+    kernel = kernel_folder()
+    with tempfile.TemporaryDirectory(prefix="postern-vm-") as scratch:
+        initrd = f"{scratch}/root.cpio"
+        build_root(initrd, scratch, kernel, words)
+        print(f"initramfs: {os.path.getsize(initrd) >> 20} MB", flush=True)
+        boot_and_exit(kernel, ["-initrd", initrd], "", scratch, timeout_s)
+
+
+if __name__ == "__main__":
+    main()
