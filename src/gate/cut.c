@@ -209,6 +209,8 @@ static int judge(void *context, const struct flow *f)
 		f->original.source_port, f->protocol};
 	struct whose w;
 
+	if (f->original_zone == ZONE_RESOLVER)
+		return 0; /* postern's own questions */
 	/* DNS to the stub is the daemon's own; but the next owner of a zone may have another stub */
 	if (f->reply.source_port != f->original.destination_port && f->original.destination_port == 53) {
 		if (f->original_zone && !sandboxes_find_zone(c->gate->sandboxes, f->original_zone))

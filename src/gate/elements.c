@@ -276,6 +276,16 @@ static void add_upstreams(struct changes *c, const struct image *im, uint32_t re
 	}
 }
 
+/* Its questions go where a host sandbox's would: without a zone, whoever gets its port next would have its flow. */
+static void add_resolver_zone(struct changes *c, uint32_t resolver_uid)
+{
+	const struct sandbox self = {.kind = SANDBOX_UID, .n_selectors = 1, .zone = ZONE_RESOLVER,
+		.selectors = {{.uid = resolver_uid}}};
+	struct nft_change *ch = changes_push(c, NFT_ADD);
+
+	keep_if(c, key_zone(&self, 0, &ch->key, &ch->data));
+}
+
 static bool host_has_ingress(const struct image *im, const struct sandbox *host)
 {
 	uint32_t policy = image_policy_find(im, host->policy);
@@ -306,6 +316,7 @@ void elements_settings(struct changes *c, const struct image *im, const struct s
 	if (set->confined_group)
 		keep_if(c, key_confined_group(set->confined_group, &changes_push(c, NFT_ADD)->key));
 	add_upstreams(c, im, resolver_uid);
+	add_resolver_zone(c, resolver_uid);
 }
 
 void elements_flush(struct changes *c)

@@ -173,6 +173,11 @@ int sandboxes_check(const struct sandboxes *t, const struct sandbox *s)
 	return 0;
 }
 
+static bool zone_free(const struct sandboxes *t, uint16_t zone)
+{
+	return zone != 0 && zone != ZONE_RESOLVER && !t->zone_owner[zone];
+}
+
 /*
  * Where the sandbox's flows are. A later daemon has to arrive at the same number, or live flows are lost: it reads
  * it from the kernel; where there is nothing to read, the name decides (FNV-1a), and the next free one.
@@ -182,11 +187,11 @@ static uint16_t choose_zone(const struct sandboxes *t, const struct sandbox *s)
 	uint32_t hash = 2166136261u;
 	uint16_t zone = s->zone;
 
-	if (zone == 0 || t->zone_owner[zone]) {
+	if (!zone_free(t, zone)) {
 		for (const char *c = s->name; *c; c++)
 			hash = (hash ^ (uint8_t)*c) * 16777619u;
 		zone = (uint16_t)(hash ^ hash >> 16);
-		while (zone == 0 || t->zone_owner[zone]) /* there are four times as many zones as slots */
+		while (!zone_free(t, zone)) /* there are four times as many zones as slots */
 			zone++;
 	}
 	return zone;

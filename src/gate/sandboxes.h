@@ -14,6 +14,9 @@
 #include "postern/image.h"
 #include "postern/sandbox.h"
 
+/* Not a sandbox's: what postern's own resolver sends. Nobody may find a flow of its by using its port again. */
+#define ZONE_RESOLVER UINT16_MAX
+
 struct sandboxes;
 
 POSTERN_MUST_CHECK int sandboxes_new(struct sandboxes **ret_table);

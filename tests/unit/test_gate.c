@@ -308,10 +308,14 @@ static void test_zones(void)
 	CHECK(sandboxes_add(t, &b, &set)->zone != zone);
 	b.selectors[0].uid = 2;
 	strcpy(b.name, "box3");
-	b.zone = UINT16_MAX;
+	b.zone = UINT16_MAX - 1;
 	own = sandboxes_add(t, &b, &set);
-	CHECK(own->zone == UINT16_MAX);
-	CHECK(sandboxes_keep(later, own, &set)->zone == UINT16_MAX);
+	CHECK(own->zone == UINT16_MAX - 1);
+	CHECK(sandboxes_keep(later, own, &set)->zone == UINT16_MAX - 1);
+	b.selectors[0].uid = 3;
+	strcpy(b.name, "box4");
+	b.zone = ZONE_RESOLVER; /* that is nobody's */
+	CHECK(sandboxes_add(t, &b, &set)->zone != ZONE_RESOLVER);
 	sandboxes_remove(t, sandboxes_find(t, "box1")->slot);
 	CHECK(!sandboxes_find_zone(t, zone) && sandboxes_add(t, &a, &set)->zone == zone);
 	CHECK(sandboxes_add(later, &a, &set)->zone == zone);
