@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "postern/clock.h"
@@ -25,6 +26,7 @@
 
 #define LIFELINE_FD 4
 #define SEND_WAIT_MS 2000
+#define FINISH_POLL_MS 5
 
 void children_init(struct children *c)
 {
@@ -178,4 +180,22 @@ bool children_ready(const struct children *c)
 		if (c->all[r].channel.fd >= 0 && !c->all[r].ready)
 			return false;
 	return true;
+}
+
+static bool ended(const struct child *child)
+{
+	/* -1: reaped before */
+	return child->pid <= 0 || waitpid(child->pid, NULL, WNOHANG) != 0;
+}
+
+void children_finish(struct children *c, enum role but, unsigned int limit_ms)
+{
+	uint64_t deadline_ms = clock_now_ms() + limit_ms;
+
+	for (unsigned int r = 0; r < ROLE_COUNT; r++)
+		if (r != but)
+			channel_fini(&c->all[r].channel);
+	for (unsigned int r = 0; r < ROLE_COUNT; r++)
+		while (r != but && !ended(&c->all[r]) && clock_now_ms() < deadline_ms)
+			(void)poll(NULL, 0, FINISH_POLL_MS); /* the deadline bounds the loop */
 }

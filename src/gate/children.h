@@ -52,5 +52,10 @@ enum role children_silent(const struct children *c, uint64_t now_ms, uint64_t li
 /* Silence counts from now on: it was the gate that did not run (stopped, or the machine was). */
 void children_excuse(struct children *c, uint64_t now_ms);
 bool children_ready(const struct children *c);
+/*
+ * The orderly end of all but @but (ROLE_GATE: of all): their channels close, which they take for the word to say what is left and
+ * exit; waits until they have, at most @limit_ms. What does not end is for the lifeline.
+ */
+void children_finish(struct children *c, enum role but, unsigned int limit_ms);
 
 #endif

@@ -26,6 +26,8 @@
 #define PING_EVERY_TICKS 5
 #define LATE_MS 1000 /* a tick so late says that this process did not run */
 #define CGROUPS_EVERY_TICKS 2
+#define FINISH_MS 500	   /* a process that is stuck delays the next start by no more */
+#define FINISH_LOG_MS 3000 /* at a stop that was asked for, a slow disk gets more */
 #define NOTES_EACH_TICK 512
 #define MESSAGES_EACH_TURN 256 /* of one child, before the others have theirs */
 #define REF_WATCH ROLE_COUNT
@@ -306,6 +308,18 @@ static void run(struct gate *g)
 	}
 }
 
+/*
+ * The lifeline is a SIGKILL, and what a process had still to say of packets it saw would go with it: so the others end in order,
+ * audit last, behind the last line of its log.
+ */
+static void finish(struct gate *g)
+{
+	children_finish(&g->children, ROLE_AUDIT, FINISH_MS);
+	if (g->policy.image)
+		gate_event_text(g, EVENT_STOP, NULL, "posternd %s", g->exit_code ? "failed" : "stopped");
+	children_finish(&g->children, ROLE_GATE, g->exit_code ? FINISH_MS : FINISH_LOG_MS);
+}
+
 int main(int argc, char **argv)
 {
 	static struct gate g = {.policy.image_fd = -1, .kernel.queue_fd = -1, .kernel.cgroup_fd = -1, .listener_fd = -1,
@@ -325,8 +339,7 @@ int main(int argc, char **argv)
 	if (loop_init(&g.loop) < 0 || open_signals(&g) < 0 || gate_start(&g) < 0)
 		return 1;
 	run(&g);
-	if (g.policy.image)
-		gate_event_text(&g, EVENT_STOP, NULL, "posternd %s", g.exit_code ? "failed" : "stopped");
+	finish(&g);
 	log_notice("stopped; rules and pins stay in the kernel, the gate is shut");
 	return g.exit_code;
 }
