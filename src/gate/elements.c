@@ -95,6 +95,8 @@ static void add_membership(struct changes *c, enum nft_op op, const struct image
 	keep_if(c, key_dns(s, i, family, &ch->key, &ch->data));
 	ch = changes_push(c, op);
 	keep_if(c, key_zone(s, i, &ch->key, &ch->data));
+	ch = changes_push(c, op);
+	keep_if(c, key_whose(s, i, &ch->key, &ch->data));
 }
 
 /* ---- static rules without overlap ---- */
@@ -321,7 +323,7 @@ void elements_settings(struct changes *c, const struct image *im, const struct s
 
 void elements_flush(struct changes *c)
 {
-	static const enum key_group groups[] = {KEYS_RULES, KEYS_SANDBOXES, KEYS_DNS, KEYS_ZONES, KEYS_SETTINGS};
+	static const enum key_group groups[] = {KEYS_RULES, KEYS_SANDBOXES, KEYS_DNS, KEYS_ZONES, KEYS_WHOSE, KEYS_SETTINGS};
 
 	for (size_t g = 0; g < ARRAY_LEN(groups); g++)
 		for (unsigned int i = 0; key_set(groups[g], i); i++)

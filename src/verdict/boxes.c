@@ -278,6 +278,14 @@ uint16_t boxes_by_cgroup(const struct boxes *b, const char *path)
 	return best;
 }
 
+uint16_t boxes_by_cgroup_zone(const struct boxes *b, uint16_t zone)
+{
+	for (uint32_t i = 0; i < b->n_cgroups; i++)
+		if (b->boxes[b->cgroups[i]].zone == zone)
+			return b->cgroups[i];
+	return SANDBOX_NONE;
+}
+
 uint16_t boxes_by_uid(const struct boxes *b, uint32_t uid)
 {
 	struct key k = key_uid(uid);

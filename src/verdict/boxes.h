@@ -34,6 +34,7 @@ const struct image_policy *boxes_policy(struct boxes *b, uint16_t slot);
 uint16_t boxes_by_interface(const struct boxes *b, const char *ifname);
 uint16_t boxes_by_source(const struct boxes *b, const struct addr *a); /* longest prefix */
 uint16_t boxes_by_cgroup(const struct boxes *b, const char *path);     /* deepest; @path without leading slash */
+uint16_t boxes_by_cgroup_zone(const struct boxes *b, uint16_t zone);   /* the cgroup sandbox with that zone */
 uint16_t boxes_by_uid(const struct boxes *b, uint32_t uid);
 uint16_t boxes_host(const struct boxes *b);
 /* Is there any sandbox that is selected by cgroup? */

@@ -32,6 +32,26 @@ static bool is_reply(const struct verdict_packet *m)
 	return m->hook == HOOK_OUTPUT && m->mark == VERDICT_MARK_REPLY;
 }
 
+/* The uid of a reply's socket may have to be asked for. */
+static bool is_told(const struct verdict_packet *m)
+{
+	return m->told && (m->zone || m->has_uid || !is_reply(m));
+}
+
+/* The ruleset saw the socket, whatever has become of it since. A sandbox that we do not know yet is not passed over. */
+static struct sender find_told(const struct judge *j, const struct verdict_packet *m)
+{
+	struct sender s = {SANDBOX_NONE, m->zone || m->has_uid};
+
+	if (m->zone)
+		s.slot = boxes_by_cgroup_zone(j->boxes, m->zone);
+	else if (m->has_uid)
+		s.slot = boxes_by_uid(j->boxes, m->uid);
+	if (s.slot == SANDBOX_NONE && !m->zone)
+		s.slot = boxes_host(j->boxes);
+	return s;
+}
+
 static struct sender find_local(const struct judge *j, const struct verdict_packet *m, const struct attribution *by)
 {
 	bool cgroup_known = by && by->cgroup[0], uid_known = m->has_uid || (by && by->found && is_reply(m));
@@ -53,7 +73,7 @@ static struct sender find_sender(const struct judge *j, const struct verdict_pac
 	struct sender s = {SANDBOX_NONE, true};
 
 	if (m->hook == HOOK_OUTPUT)
-		return find_local(j, m, by);
+		return is_told(m) ? find_told(j, m) : find_local(j, m, by);
 	s.slot = boxes_by_interface(j->boxes, m->in);
 	if (s.slot == SANDBOX_NONE)
 		s.slot = boxes_by_source(j->boxes, &p->source);
@@ -72,6 +92,8 @@ static uint16_t find_receiver(const struct judge *j, const struct verdict_packet
 
 bool judge_needs_sender(const struct judge *j, const struct verdict_packet *m)
 {
+	if (m->hook == HOOK_OUTPUT && is_told(m))
+		return false;
 	if (m->hook == HOOK_OUTPUT && !m->has_uid)
 		return is_reply(m);
 	return m->hook == HOOK_OUTPUT && boxes_any_cgroup(j->boxes);

@@ -3,7 +3,7 @@
  * The verdict loop's core: see the header.
  *
  * A packet is judged at once (judge.c). If it comes from a local socket and either its sandbox
- * depends on the socket's cgroup or it would open a new window of events, it is held while
+ * depends on the socket's cgroup (which the ruleset tells, as a rule) or it would open a new window of events, it is held while
  * postern-attribute looks for the process, and judged again with the answer; the held packet keeps
  * connect(2) waiting and with it the process alive. Holding is bounded in number, in time, and for each uid, so that one
  * sandbox's scan does not take the attribution from another; what finds no place is decided as it stands.

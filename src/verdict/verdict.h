@@ -39,10 +39,12 @@ struct verdict_packet {
 	uint32_t mark;
 	uint8_t hook; /* enum verdict_hook */
 	bool has_uid;
+	bool told; /* of a local packet: the ruleset said whether a cgroup sandbox sent it, and which */
 	bool in_confined; /* the input interface is in the confined group */
 	uint8_t hardware_len;
 	uint8_t hardware[8]; /* the sender's link-layer address */
 	uint32_t uid;	     /* of the sending socket */
+	uint16_t zone;	     /* of the cgroup sandbox that sent it, 0: of no such; where @told */
 	char in[SELECTOR_IFNAME_MAX], out[SELECTOR_IFNAME_MAX];
 	size_t len, wire_len; /* bytes here, bytes on the wire */
 	const uint8_t *data;

@@ -154,7 +154,8 @@ def in_time(net, rig):
 
 
 def cgroup(net, rig, group):
-    net.add(f'sandbox_cgroup "{os.path.relpath(group, "/sys/fs/cgroup")}"')  # nft looks there, wherever v2 is mounted
+    path = os.path.relpath(group, "/sys/fs/cgroup")  # nft looks there, wherever v2 is mounted
+    net.add(f'sandbox_cgroup "{path}"\nwhose_cgroup "{path}" : 706f:{4321:x}')
     rig.say("sandbox")
     rig.counters()
     refused(net, rig, "host", ["--cgroup", group, "--uid", "1000", "--wait", "0.2", "tcp", V4, "443"], outcome="timeout",

@@ -85,7 +85,34 @@ static void test_bad_replies(void)
 	lab_close();
 }
 
-/* With cgroup sandboxes, who it was is known only from the reply; until then nothing is let through. */
+static void send_told(int told, int uid, unsigned int asks, enum decision decision, uint16_t slot)
+{
+	struct sent s = {LOCAL, "192.0.2.2", "198.51.100.200", PROTOCOL_TCP, 80, uid, 0, 0, false, told};
+
+	out_clear();
+	send_packet(&s);
+	CHECK(lab.out.n_asks == asks);
+	if (asks)
+		reply(lab.out.asks[0].h.seq, "/bin/a", "box/a", (uint32_t)uid); /* its path does not count any more */
+	CHECK(lab.out.decisions.n == 1 && lab.out.decisions.entries[0].decision == decision);
+	CHECK(only_event()->slot == slot);
+}
+
+/* The ruleset knows the cgroup of a socket that is gone, and of one without lookup: nothing is left in doubt. */
+static void test_told(void)
+{
+	check_row("told");
+	lab_open(true);
+	send_told(KIT_ZONE, 1000, 1, DECISION_DROP, 4);
+	send_told(TOLD_OTHER, 1000, 1, DECISION_ACCEPT, 3);
+	send_told(TOLD_OTHER, 1001, 1, DECISION_DROP, 5);
+	send_told(KIT_ZONE, -1, 0, DECISION_DROP, 4);
+	send_told(TOLD_OTHER, -1, 0, DECISION_DROP, 5);
+	send_told(KIT_ZONE + 1, 1000, 1, DECISION_REFUSE, SANDBOX_NONE); /* not to be taken for the uid's */
+	lab_close();
+}
+
+/* Without that, who it was is known only from the reply; until then nothing is let through. */
 static void test_cgroup(void)
 {
 	const struct sent watched = {LOCAL, "192.0.2.2", "198.51.100.200", PROTOCOL_TCP, 80, 1000, 0, 0, false};
@@ -194,6 +221,7 @@ int main(void)
 	test_attribution();
 	test_late();
 	test_bad_replies();
+	test_told();
 	test_cgroup();
 	test_held_share();
 	test_reply_packet();

@@ -117,6 +117,7 @@ static inline struct sandbox kit_sandbox(uint16_t slot, enum sandbox_kind kind, 
 	return s;
 }
 
+#define KIT_ZONE 4321 /* of that one */
 #define KIT_SANDBOXES 5 /* the one by cgroup is the last */
 
 static inline void kit_boxes(struct sandbox s[static KIT_SANDBOXES])
@@ -131,6 +132,7 @@ static inline void kit_boxes(struct sandbox s[static KIT_SANDBOXES])
 	s[1].selectors[0].source = kit_prefix("192.0.2.16/28");
 	s[1].selectors[1].source = kit_prefix("2001:db8:2::/64");
 	s[2].selectors[0].uid = 1000;
+	s[4].zone = KIT_ZONE;
 	strcpy(s[4].selectors[0].cgroup, "box/a");
 }
 

@@ -52,6 +52,8 @@ static inline uint64_t count(unsigned int counter)
 	return c[counter];
 }
 
+#define TOLD_OTHER (-1)
+
 struct sent {
 	enum verdict_hook hook;
 	const char *in, *out;
@@ -62,13 +64,15 @@ struct sent {
 	uint32_t mark;
 	uint8_t flags; /* TCP, 0: SYN */
 	bool confined;
+	int told; /* zone of the cgroup sandbox; TOLD_OTHER: of no such; 0: the ruleset said nothing */
 };
 
 static inline void send_packet(const struct sent *s)
 {
 	uint8_t bytes[128];
 	struct verdict_packet m = {.id = lab.next_id++, .hook = s->hook, .mark = s->mark, .data = bytes,
-		.has_uid = s->uid >= 0, .uid = (uint32_t)s->uid, .in_confined = s->confined};
+		.has_uid = s->uid >= 0, .uid = (uint32_t)s->uid, .in_confined = s->confined, .told = s->told != 0,
+		.zone = (uint16_t)(s->told > 0 ? s->told : 0)};
 
 	m.len = m.wire_len = kit_packet(bytes, s->from, s->to, s->protocol, s->port);
 	if (s->flags)

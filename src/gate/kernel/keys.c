@@ -28,6 +28,7 @@ static const char *const keys_dns[2][KEY_KIND_COUNT] = BOTH(SELECTORS, "dns");
 static const char *const keys_zone[KEY_KIND_COUNT] = {
 	[KEY_IFACE] = "zone_iface", [KEY_CGROUP] = "zone_cgroup", [KEY_UID] = "zone_uid",
 };
+#define WHOSE_CGROUP "whose_cgroup"
 
 enum service_class { CLASS_PORTS, CLASS_ICMP, CLASS_PROTOCOL, CLASS_COUNT };
 
@@ -317,6 +318,20 @@ int key_zone(const struct sandbox *s, unsigned int i, struct nft_key *ret_key, s
 	return put_selector(ret_key, s, i, ADDR_V4);
 }
 
+int key_whose(const struct sandbox *s, unsigned int i, struct nft_key *ret_key, struct nft_data *ret_priority)
+{
+	uint32_t priority = KEY_WHOSE(s->zone);
+	int rc = start(ret_key, s, i, ADDR_V4);
+
+	if (rc)
+		return rc;
+	if (key_kind(s, i) != KEY_CGROUP)
+		return -EOPNOTSUPP;
+	ret_key->set = WHOSE_CGROUP;
+	put_data(ret_priority, &priority, sizeof(priority));
+	return put_selector(ret_key, s, i, ADDR_V4);
+}
+
 int key_open(enum key_open which, uint8_t family, struct nft_key *ret_key)
 {
 	if (!family_valid(family))
@@ -382,6 +397,8 @@ const char *key_set(enum key_group g, unsigned int i)
 		return PICK(keys_dns, i);
 	case KEYS_ZONES:
 		return PICK(keys_zone, i);
+	case KEYS_WHOSE:
+		return i == 0 ? WHOSE_CGROUP : NULL;
 	case KEYS_SETTINGS:
 		return i < ARRAY_LEN(keys_settings) ? keys_settings[i] : NULL;
 	case KEY_GROUP_COUNT:

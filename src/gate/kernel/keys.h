@@ -16,6 +16,8 @@
 #include "postern/addr.h"
 #include "postern/sandbox.h"
 
+#define KEY_WHOSE(zone) (0x706f0000u | (zone)) /* see chain miss_cgroup of rules/postern.nft */
+
 /* How the kernel sees a selector. A source prefix that is not one address needs interval sets. */
 enum key_kind { KEY_IFACE, KEY_SOURCE, KEY_PREFIX, KEY_CGROUP, KEY_UID, KEY_HOST, KEY_KIND_COUNT };
 
@@ -54,6 +56,9 @@ POSTERN_MUST_CHECK int key_dns(const struct sandbox *s, unsigned int i, uint8_t 
 	struct nft_data *ret_port);
 POSTERN_MUST_CHECK int key_zone(const struct sandbox *s, unsigned int i, struct nft_key *ret_key,
 	struct nft_data *ret_zone);
+/* Map from the selector of a cgroup sandbox (else -EOPNOTSUPP) to the packet priority that tells the verdict loop whose it is. */
+POSTERN_MUST_CHECK int key_whose(const struct sandbox *s, unsigned int i, struct nft_key *ret_key,
+	struct nft_data *ret_priority);
 
 /* Settings. */
 enum key_open { KEY_OPEN_OUTPUT, KEY_OPEN_INPUT, KEY_OPEN_FORWARD };
@@ -77,7 +82,7 @@ POSTERN_MUST_CHECK int key_pin_decode(const struct nft_key *key, struct key_pin 
 POSTERN_MUST_CHECK int key_sandbox_decode(const struct nft_key *key, struct key_pin *ret_pin);
 
 /* The sets that the gate fills, for dumps and flushes: names of group @g until NULL. */
-enum key_group { KEYS_PINS, KEYS_RULES, KEYS_SANDBOXES, KEYS_DNS, KEYS_ZONES, KEYS_SETTINGS, KEY_GROUP_COUNT };
+enum key_group { KEYS_PINS, KEYS_RULES, KEYS_SANDBOXES, KEYS_DNS, KEYS_ZONES, KEYS_WHOSE, KEYS_SETTINGS, KEY_GROUP_COUNT };
 const char *key_set(enum key_group g, unsigned int i);
 /* Is @set one of them? */
 bool key_set_is_ours(const char *set);

@@ -39,7 +39,7 @@ struct nft_key {
 };
 
 /* What a map gives for a key: bytes as packets find them in the register. Nothing (@len 0) for a set. */
-#define NFT_DATA_SIZE_MAX 2
+#define NFT_DATA_SIZE_MAX 4
 struct nft_data {
 	uint8_t len;
 	uint8_t bytes[NFT_DATA_SIZE_MAX];

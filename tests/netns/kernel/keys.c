@@ -200,6 +200,7 @@ static void one_sandbox(struct bench *b, size_t k, uint8_t family)
 	plain = key;
 	snprintf(set, sizeof(set), "dns_%s%s", kinds[k].name, digit);
 	CHECK(key_dns(&s, 0, family, &key, &data) == 0 && strcmp(key.set, set) == 0);
+	CHECK(key_whose(&s, 0, &key, &data) == (kinds[k].kind == KEY_CGROUP ? 0 : -EOPNOTSUPP));
 	snprintf(set, sizeof(set), "zone_%s", kinds[k].name);
 	if (by_family || kinds[k].kind == KEY_HOST) {
 		CHECK(key_zone(&s, 0, &key, &data) == -EOPNOTSUPP);
@@ -247,7 +248,7 @@ static void names(void)
 	for (char *set = strtok_r(listing, "\n", &save); set; set = strtok_r(NULL, "\n", &save))
 		others += !key_set_is_ours(set);
 	printf("%u sets are the gate's, %u are not\n", known, others);
-	CHECK(known == 12 + 64 + 8 + 8 + 3 + 7);
+	CHECK(known == 12 + 64 + 8 + 8 + 3 + 1 + 7);
 	CHECK(others == 15); /* never 2, private 2, zoned, icmp_error 2, neighbour 2, flood 6 */
 	free(listing);
 }
