@@ -47,6 +47,7 @@
 	X(RESOLVER, table_full)       \
 	X(RESOLVER, connections_refused) \
 	X(RESOLVER, dropped)          \
+	X(RESOLVER, rate_limited)     \
 	X(RESOLVER, events_lost)
 
 #define COUNTERS_VERDICT(X)          \

@@ -22,6 +22,7 @@
 #define IMAGE_NONE UINT32_MAX
 #define RULE_SERVICES_MAX 16 /* ports of one DNS rule: each is a kernel element per address */
 #define RULE_NAME_MAX 64     /* with the NUL; also Route 53's limit of 64 characters */
+#define IMAGE_QUERIES_MAX 1000000 /* largest queries_per_s and queries_burst: as good as no limit */
 #define IMAGE_PIN_MAX_S 604800 /* largest pin_max_s and pin_grace_s: a week */
 
 enum rule_action { ACTION_ALLOW, ACTION_ALERT, ACTION_BLOCK, ACTION_COUNT };
@@ -96,6 +97,7 @@ struct image_settings {
 	uint32_t answer_ttl_max_s; /* never serve more */
 	uint32_t upstream_timeout_ms;
 	uint32_t upstream_tries;
+	uint32_t queries_per_s, queries_burst; /* DNS queries of a sandbox; over it they are not answered */
 	uint32_t confined_group; /* interface group whose unowned members are denied; 0: none */
 	uint16_t stub_port;	  /* of forwarded sandboxes */
 	uint16_t local_stub_port; /* first of SANDBOX_LOCAL_MAX */

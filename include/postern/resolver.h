@@ -113,10 +113,13 @@ void resolver_count(struct resolver *r, unsigned int counter);
 
 /*
  * A query. Returns the length of the answer in @out where it can be given at once; 0: it comes later through the port,
- * once; negative: never, as it is a response, no message at all, or nobody's.
+ * once; -EAGAIN: its sandbox is over its allowance, a datagram is to be dropped, on TCP it may be given again in a while; other
+ * negative: never an answer, as it is a response, no message at all, or nobody's.
  */
 int resolver_query(struct resolver *r, const struct client *c, const uint8_t *data, size_t len,
 	uint8_t out[static RESOLVER_ANSWER_MAX]);
+/* Takes as much from the allowance of a sandbox as a query does. False: it is over it; counted. */
+bool resolver_take(struct resolver *r, uint16_t slot);
 /* What came for a reference, without the length prefix of TCP. */
 void resolver_upstream_answer(struct resolver *r, uint32_t ref, const uint8_t *data, size_t len);
 /* Connection refused, reset, closed before the answer. */

@@ -38,6 +38,8 @@ static const struct number numbers[] = {
 	{"pins", "per_name", 1, PINS_MAX, AT(pins_per_name)},
 	{"pins", "per_rule", 1, PINS_MAX, AT(pins_per_rule)},
 	{"pins", "per_sandbox", 1, PINS_MAX, AT(pins_per_sandbox)},
+	{"limits", "queries_per_s", 1, IMAGE_QUERIES_MAX, AT(queries_per_s)},
+	{"limits", "queries_burst", 1, IMAGE_QUERIES_MAX, AT(queries_burst)},
 	{"audit", "rotate_bytes", 65536, INT32_MAX, AT(audit_rotate_bytes)},
 	{"audit", "keep", 0, 1000, AT(audit_keep)},
 	{"audit", "window_ms", 100, 3600000, AT(audit_window_ms)},
@@ -45,7 +47,8 @@ static const struct number numbers[] = {
 
 static const struct member members[] = {
 	{"policies", NODE_STRING | NODE_LIST, true}, {"upstreams", NODE_STRING | NODE_LIST, false},
-	{"sandboxes", NODE_LIST, false}, {"pins", NODE_GROUP, false}, {"audit", NODE_GROUP, false},
+	{"sandboxes", NODE_LIST, false}, {"pins", NODE_GROUP, false}, {"limits", NODE_GROUP, false},
+	{"audit", NODE_GROUP, false},
 	{"forward_others", NODE_BOOLEAN, false}, {"confined_group", NODE_INTEGER, false}, {"stub_port", NODE_INTEGER, false},
 	{"local_stub_port", NODE_INTEGER, false}, {"answer_ttl_max_s", NODE_INTEGER, false},
 	{"upstream_timeout_ms", NODE_INTEGER, false}, {"upstream_tries", NODE_INTEGER, false}, {0},
@@ -54,6 +57,9 @@ static const struct member pins_members[] = {
 	{"min_s", NODE_INTEGER, false}, {"max_s", NODE_INTEGER, false}, {"grace_s", NODE_INTEGER, false},
 	{"margin_s", NODE_INTEGER, false}, {"per_name", NODE_INTEGER, false}, {"per_rule", NODE_INTEGER, false},
 	{"per_sandbox", NODE_INTEGER, false}, {0},
+};
+static const struct member limits_members[] = {
+	{"queries_per_s", NODE_INTEGER, false}, {"queries_burst", NODE_INTEGER, false}, {0},
 };
 static const struct member audit_members[] = {
 	{"directory", NODE_STRING, false}, {"rotate_bytes", NODE_INTEGER, false}, {"keep", NODE_INTEGER, false},
@@ -121,12 +127,15 @@ static void check_together(struct compile *c, const struct node *root, const str
 static void read_settings(struct compile *c, const struct node *root)
 {
 	const struct node *pins = node_member(root, "pins", NODE_GROUP), *audit = node_member(root, "audit", NODE_GROUP);
+	const struct node *limits = node_member(root, "limits", NODE_GROUP);
 	struct image_settings s;
 
 	image_settings_default(&s);
 	node_check_members(c, root, "postern.conf", members);
 	if (pins)
 		node_check_members(c, pins, "`pins`", pins_members);
+	if (limits)
+		node_check_members(c, limits, "`limits`", limits_members);
 	if (audit)
 		node_check_members(c, audit, "`audit`", audit_members);
 	for (size_t i = 0; i < ARRAY_LEN(numbers); i++)

@@ -29,6 +29,8 @@ void image_settings_default(struct image_settings *ret_settings)
 		.answer_ttl_max_s = 300,
 		.upstream_timeout_ms = 2000,
 		.upstream_tries = 3,
+		.queries_per_s = 1000,
+		.queries_burst = 2000,
 		.stub_port = 15300,
 		.local_stub_port = 15301,
 		.audit_all_queries = 1,

@@ -2,7 +2,7 @@
 /*
  * Events of the resolver's core: see postern/resolver.h for the border and state.h for who does what.
  *
- * A query's way: strict parsing; the cache; a decision that needs nobody (local.c); else a task, shared by all
+ * A query's way: the allowance of its sandbox; strict parsing; the cache; a decision that needs nobody (local.c); else a task, shared by all
  * of a sandbox that ask the same. Whatever has no place, no time or no answer is SERVFAIL.
  */
 #include <errno.h>
@@ -26,8 +26,9 @@ struct resolver *resolver_new(const struct resolver_ports *ports, void *ctx)
 	r->cache = cache_new();
 	r->tasks = tasks_new();
 	r->recorder = recorder_new();
+	r->rate = rate_new();
 	r->answer = calloc(1, sizeof(*r->answer));
-	if (r->owners && r->cache && r->tasks && r->recorder && r->answer)
+	if (r->owners && r->cache && r->tasks && r->recorder && r->rate && r->answer)
 		return r;
 	resolver_free(r);
 	return NULL;
@@ -41,6 +42,7 @@ void resolver_free(struct resolver *r)
 	cache_free(r->cache);
 	tasks_free(r->tasks);
 	recorder_free(r->recorder);
+	rate_free(r->rate);
 	free(r->answer);
 	free(r);
 }
@@ -246,6 +248,14 @@ static int refuse(struct resolver *r, int rcode, uint8_t *out)
 	return (int)dns_reply_error(&r->query, rcode, ede, out);
 }
 
+bool resolver_take(struct resolver *r, uint16_t slot)
+{
+	if (rate_take(r->rate, slot, r->now_ms))
+		return true;
+	count(r, COUNTER_RESOLVER_rate_limited);
+	return false;
+}
+
 int resolver_query(struct resolver *r, const struct client *c, const uint8_t *data, size_t len,
 	uint8_t out[static RESOLVER_ANSWER_MAX])
 {
@@ -254,6 +264,8 @@ int resolver_query(struct resolver *r, const struct client *c, const uint8_t *da
 	struct outcome o;
 	int rcode;
 
+	if (owner && !resolver_take(r, c->slot))
+		return -EAGAIN;
 	count(r, c->stream ? COUNTER_RESOLVER_queries_tcp : COUNTER_RESOLVER_queries_udp);
 	rcode = owner ? dns_query_parse(data, len, &r->query) : -EBADMSG;
 	if (rcode < 0) {
@@ -317,7 +329,11 @@ static void restart_tasks(struct resolver *r, uint16_t slot)
 
 static void flush_until(struct resolver *r, uint64_t until_ms)
 {
-	recorder_flush(r->recorder, until_ms, &(struct record_out){r->ports, r->ctx});
+	struct record_out out = {r->ports, r->ctx};
+
+	recorder_flush(r->recorder, until_ms, &out);
+	if (rate_oldest(r->rate) <= until_ms)
+		rate_flush(r->rate, &out);
 }
 
 void resolver_flush(struct resolver *r)
@@ -331,8 +347,10 @@ void resolver_set_image(struct resolver *r, const struct image *im, uint32_t gen
 	r->im = im;
 	r->generation = generation;
 	memset(&r->settings, 0, sizeof(r->settings));
-	if (im)
+	if (im) {
 		r->settings = *image_settings(im);
+		rate_set(r->rate, r->settings.queries_per_s, r->settings.queries_burst);
+	}
 	memset(r->health, 0, sizeof(r->health));
 	owners_set_image(r->owners, im);
 	restart_tasks(r, SANDBOX_NONE);
@@ -341,8 +359,12 @@ void resolver_set_image(struct resolver *r, const struct image *im, uint32_t gen
 /* Records name rules of the policy, and the sandbox, as they were. */
 static void flush_slot(struct resolver *r, uint16_t slot)
 {
-	if (owners_get(r->owners, slot))
-		recorder_flush_slot(r->recorder, slot, &(struct record_out){r->ports, r->ctx});
+	struct record_out out = {r->ports, r->ctx};
+
+	if (!owners_get(r->owners, slot))
+		return;
+	recorder_flush_slot(r->recorder, slot, &out);
+	rate_flush_slot(r->rate, slot, &out);
 }
 
 int resolver_set_sandbox(struct resolver *r, const struct sandbox *s)
@@ -359,6 +381,7 @@ int resolver_set_sandbox(struct resolver *r, const struct sandbox *s)
 void resolver_remove_sandbox(struct resolver *r, uint16_t slot)
 {
 	flush_slot(r, slot);
+	rate_forget(r->rate, slot);
 	owners_remove(r->owners, slot);
 	restart_tasks(r, slot);
 }
@@ -400,6 +423,13 @@ static void look_at_tasks(struct resolver *r)
 	}
 }
 
+static uint64_t oldest_record(const struct resolver *r)
+{
+	uint64_t decision = recorder_oldest(r->recorder), over = rate_oldest(r->rate);
+
+	return decision < over ? decision : over;
+}
+
 void resolver_advance(struct resolver *r, uint64_t now_ms)
 {
 	uint64_t oldest;
@@ -408,14 +438,14 @@ void resolver_advance(struct resolver *r, uint64_t now_ms)
 		r->now_ms = now_ms;
 	if (r->due_ms <= r->now_ms)
 		look_at_tasks(r);
-	oldest = recorder_oldest(r->recorder);
+	oldest = oldest_record(r);
 	if (oldest != UINT64_MAX && oldest + r->settings.audit_window_ms <= r->now_ms)
 		flush_until(r, r->now_ms - r->settings.audit_window_ms);
 }
 
 uint64_t resolver_deadline(const struct resolver *r)
 {
-	uint64_t oldest = recorder_oldest(r->recorder);
+	uint64_t oldest = oldest_record(r);
 
 	if (oldest != UINT64_MAX && oldest + r->settings.audit_window_ms < r->due_ms)
 		return oldest + r->settings.audit_window_ms;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the core's files share. Each owns its part: owners, cache, tasks and recorder keep
+ * What the core's files share. Each owns its part: owners, cache, tasks, recorder and rate keep
  * their structs to themselves.
  *
  *   core.c     events in; a query's first decision
@@ -17,6 +17,7 @@
 #include "postern/answer.h"
 #include "postern/match.h"
 #include "postern/resolver.h"
+#include "rate.h"
 #include "record.h"
 #include "tasks.h"
 
@@ -37,6 +38,7 @@ struct resolver {
 	struct cache *cache;
 	struct tasks *tasks;
 	struct recorder *recorder;
+	struct rate *rate;
 	struct answer *answer; /* the upstream message being looked at */
 	uint32_t n_pins;       /* requests not yet answered */
 	struct upstream_health health[RESOLVER_UPSTREAMS_MAX];

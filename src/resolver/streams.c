@@ -5,7 +5,8 @@
  * What a client can hold is bounded: connections in all and for each sandbox, the length of a question, questions under
  * way (then it is not read any more), time without a whole message, and unsent answers. A connection that goes
  * over a bound is closed. Bytes that are no query close it too: there is no way to find the next message.
- * While an answer waits to be sent nothing is read, so that a client who does not read cannot make us work.
+ * While an answer waits to be sent nothing is read, so that a client who does not read cannot make us work. A sandbox
+ * that is over its allowance of queries (rate.c) has its connections held: not read until the next tick.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -29,6 +30,7 @@ struct stream {
 	uint16_t in_len;
 	uint16_t n_flight;
 	uint8_t buffer; /* of answers not yet sent, or NO_BUFFER */
+	bool held;	/* the next question waits for the sandbox's allowance */
 	bool eof;	/* no more questions; it still waits for answers */
 	uint32_t watched; /* events asked for */
 	uint64_t until_ms;
@@ -78,7 +80,7 @@ static void close_stream(struct shell *s, struct stream *st)
 
 static bool reading(const struct stream *st)
 {
-	return !st->eof && st->n_flight < STREAM_FLIGHT_MAX;
+	return !st->eof && !st->held && st->n_flight < STREAM_FLIGHT_MAX;
 }
 
 /* Asks for the events that can be used now. */
@@ -88,7 +90,7 @@ static void watch(struct shell *s, struct stream *st)
 	struct loop_ref ref = {.kind = SOURCE_STREAM, .generation = st->generation,
 		.index = (uint32_t)(st - s->streams->all)};
 
-	if (st->eof && st->n_flight == 0 && st->buffer == NO_BUFFER) {
+	if (st->eof && !st->held && st->n_flight == 0 && st->buffer == NO_BUFFER) {
 		close_stream(s, st);
 		return;
 	}
@@ -150,14 +152,14 @@ static bool admit(struct shell *s, uint32_t stub, int fd, const struct sockaddr_
 	struct loop_ref ref = {.kind = SOURCE_STREAM};
 
 	slot = stub_owner(s, sb, ifindex, &peer);
-	if (slot == SANDBOX_NONE || t->per_slot[slot] >= STREAMS_PER_SANDBOX)
+	if (slot == SANDBOX_NONE || t->per_slot[slot] >= STREAMS_PER_SANDBOX || !resolver_take(s->core, slot))
 		return false;
 	st = free_stream(t);
 	if (!st)
 		return false;
 	st->slot = slot;
 	st->in_len = st->n_flight = 0;
-	st->eof = false;
+	st->held = st->eof = false;
 	st->buffer = NO_BUFFER;
 	st->watched = EPOLLIN;
 	st->until_ms = s->now_ms + STREAM_IDLE_MS;
@@ -257,6 +259,9 @@ static bool take_query(struct shell *s, struct stream *st, size_t len)
 	st->n_flight++; /* it may be answered during the call */
 	rc = resolver_query(s->core, &c, st->in + PREFIX, len, out);
 	st->n_flight = (uint16_t)(st->n_flight - (rc != 0));
+	st->held = rc == -EAGAIN;
+	if (st->held)
+		return true;
 	if (rc > 0)
 		send_answer(s, st, out, (size_t)rc);
 	else if (rc < 0)
@@ -271,7 +276,7 @@ static bool take_query(struct shell *s, struct stream *st, size_t len)
 /* Every whole message that has come, as far as there is room for answers. False: closed. */
 static bool take_queries(struct shell *s, struct stream *st)
 {
-	while (st->in_len >= PREFIX && st->buffer == NO_BUFFER && st->n_flight < STREAM_FLIGHT_MAX) {
+	while (!st->held && st->in_len >= PREFIX && st->buffer == NO_BUFFER && st->n_flight < STREAM_FLIGHT_MAX) {
 		size_t len = (size_t)st->in[0] << 8 | st->in[1];
 
 		if (len < DNS_HEADER_SIZE || len > STREAM_QUERY_MAX) {
@@ -369,11 +374,26 @@ void stream_answer(struct shell *s, const struct client *c, const uint8_t *data,
 	watch(s, st);
 }
 
+/* Tries the question again that was held. */
+static void release(struct shell *s, struct stream *st)
+{
+	st->held = false;
+	if (take_queries(s, st))
+		watch(s, st);
+}
+
 void streams_tick(struct shell *s)
 {
-	for (unsigned int i = 0; i < STREAMS_MAX && s->streams->n; i++)
-		if (s->streams->all[i].open && s->streams->all[i].until_ms <= s->now_ms)
-			close_stream(s, &s->streams->all[i]);
+	for (unsigned int i = 0; i < STREAMS_MAX && s->streams->n; i++) {
+		struct stream *st = &s->streams->all[i];
+
+		if (!st->open)
+			continue;
+		if (st->held)
+			release(s, st);
+		else if (st->until_ms <= s->now_ms)
+			close_stream(s, st);
+	}
 }
 
 void streams_close_slot(struct shell *s, uint16_t slot)

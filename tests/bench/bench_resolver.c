@@ -75,6 +75,7 @@ static struct resolver *set_up(void)
 	image_settings_default(&settings);
 	settings.audit_all_queries = 0;
 	settings.audit_window_ms = 1000000;
+	settings.queries_per_s = settings.queries_burst = IMAGE_QUERIES_MAX;
 	image_build_settings(b, &settings);
 	image_build_policy(b, &(struct build_policy){.place = {"p", "p", 1}});
 	uint32_t list = image_build_list(b);

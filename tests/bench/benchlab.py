@@ -40,6 +40,7 @@ sandboxes = (
   { name = "scan"; source = "198.19.0.0/16"; policy = "web"; }
 );
 pins: { per_rule = 60000; per_sandbox = 60000; };
+limits: { queries_per_s = 1000000; queries_burst = 1000000; };
 audit: { directory = "/var/log/postern"; };
 """
 POLICY = """name = "web";
@@ -198,6 +199,7 @@ getPool(""):setCache(newPacketCache(20000))
         resolver = f"{WORK}/postern-resolver"
         shutil.copy(f"{labdaemon.build_folder()}/src/resolver/postern-resolver", resolver)
         text = (f"setting stub_port {STUB}\nsetting audit_all_queries 1\nsetting audit_window_ms 10000\nupstream {UPSTREAM}\n"
+                "setting queries_per_s 1000000\nsetting queries_burst 1000000\n"
                 "policy web\nrule allow 100 *.bench ports=443\nload\ngrant 3600000\nsandbox 0 web interface pt-box\n")
         rig = f"{labdaemon.build_folder()}/tests/netns/resolver_rig"
         with open(f"{WORK}/rig.log", "wb") as log:

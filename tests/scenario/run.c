@@ -136,7 +136,7 @@ static void query_bytes(struct scenario *s, const struct client *c, const uint8_
 	if (n > 0)
 		show_answer(s, c, out, (size_t)n);
 	else if (n < 0)
-		scenario_action(s, "dropped");
+		scenario_action(s, n == -EAGAIN ? "limited" : "dropped");
 }
 
 static void do_query(struct scenario *s, char *args)

@@ -12,6 +12,7 @@
  *	load					compile what was said since the last load; comes into force
  *	sandbox SLOT POLICY			a uid sandbox; gone SLOT removes it
  *	query NAME TYPE [slot=1] [id=7] [edns=SIZE] [tcp] [port=N] [rd=0]
+ *						action `dropped`: never an answer; `limited`: over the allowance
  *	raw HEX					bytes as a query of sandbox 1
  *	reply RCODE [tc] [cut] [case] [id] [question] [soa=NAME/TTL] [; NAME TTL TYPE RDATA]...
  *						answers the last question asked; case, id, question: with that wrong;

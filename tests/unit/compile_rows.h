@@ -181,6 +181,11 @@ static const struct bad_row bad_rows[] = {
 	{"postern.conf", C "pins = { max_s = 999999; };\n", "postern.conf:2: pins.max_s = 999999 is out of range: write 1 to 604800"},
 	{"postern.conf", C "audit = { directory = \"log\"; };\n", "postern.conf:2: audit.directory \"log\" is no absolute path: begin it with \"/\""},
 	{"postern.conf", C "audit = { window_ms = 5; };\n", "postern.conf:2: audit.window_ms = 5 is out of range: write 100 to 3600000"},
+	{"postern.conf", C "limits = { queries_per_s = 0; };\n", "postern.conf:2: limits.queries_per_s = 0 is out of range: write 1 to 1000000"},
+	{"postern.conf", C "limits = { queries_burst = 1000001; };\n", "postern.conf:2: limits.queries_burst = 1000001 is out of range: write 1 to 1000000"},
+	{"postern.conf", C "limits = { queries_per_second = 5; };\n", "postern.conf:2: `limits` has no setting \"queries_per_second\": did you mean \"queries_per_s\"?"},
+	{"postern.conf", C "limit = { queries_per_s = 5; };\n", "postern.conf:2: postern.conf has no setting \"limit\": did you mean \"limits\"?"},
+	{"postern.conf", C "limits = 1000;\n", "postern.conf:2: \"limits\" is of the wrong kind: "},
 	/* sandboxes */
 	{"postern.conf", BOX(""), "postern.conf:2: sandbox \"a\" selects nothing: write interface, source, cgroup, uid or host = true"},
 	{"postern.conf", BOX("uid = 1; host = true;"), "postern.conf:2: sandbox \"a\" has `uid` and `host`: write one of them"},

@@ -260,6 +260,7 @@ static void test_settings(struct kit *k)
 		"local_stub_port = 2000; answer_ttl_max_s = 9; upstream_timeout_ms = 100; upstream_tries = 2;\n"
 		"pins = { min_s = 1; max_s = 2; grace_s = 1; margin_s = 0; per_name = 3; per_rule = 4; per_sandbox = 5; };\n"
 		"audit = { directory = \"/x\"; rotate_bytes = 100000; keep = 1; window_ms = 500; all_queries = false; };\n"
+		"limits = { queries_per_s = 50; queries_burst = 70; };\n"
 		"@include \"boxes.inc\"\n");
 	kit_write("boxes.inc", "sandboxes = ( { name = \"a\"; policy = \"p\"; interface = [ \"veth1\", \"veth2\" ]; },\n"
 		"{ name = \"b\"; policy = \"p\"; source = \"192.0.2.0/24\"; }, { name = \"c\"; policy = \"p\"; cgroup = \"/a.slice/b/\"; },\n"
@@ -273,6 +274,7 @@ static void test_settings(struct kit *k)
 	CHECK(s->pin_min_s == 1 && s->pin_max_s == 2 && s->pin_grace_s == 1 && s->pin_margin_s == 0);
 	CHECK(s->pins_per_name == 3 && s->pins_per_rule == 4 && s->pins_per_sandbox == 5);
 	CHECK(s->audit_rotate_bytes == 100000 && s->audit_keep == 1 && s->audit_window_ms == 500 && !s->audit_all_queries);
+	CHECK(s->queries_per_s == 50 && s->queries_burst == 70);
 	CHECK_STR(image_string(im, s->audit_directory), "/x");
 	CHECK(image_n_upstreams(im) == 4 && image_upstream(im, 1)->port == 5353 && image_upstream(im, 3)->port == 54);
 	CHECK(image_n_sandboxes(im) == 5);

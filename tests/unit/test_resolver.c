@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Tables of the resolver: sandboxes and their packets, special names, the cache, tasks, records. Decisions are in tests/scenario. */
+/* Tables of the resolver: sandboxes and their packets, special names, the cache, tasks, records, allowances. Decisions are in tests/scenario. */
 #include "check.h"
 
 #include <stdio.h>
@@ -7,6 +7,7 @@
 #include "../../src/resolver/answer_ldns.h"
 #include "../../src/resolver/cache.h"
 #include "../../src/resolver/owners.h"
+#include "../../src/resolver/rate.h"
 #include "../../src/resolver/record.h"
 #include "../../src/resolver/special.h"
 #include "../../src/resolver/tasks.h"
@@ -322,6 +323,48 @@ static void test_recorder(void)
 #define HEAD "1234 8180 0001 "
 #define QUESTION " 0161 00 0001 0001 " /* a. A */
 
+/* How many of @n queries at one time are within the allowance. */
+static unsigned int takes(struct rate *rate, uint16_t slot, uint64_t now_ms, unsigned int n)
+{
+	unsigned int taken = 0;
+
+	while (n--)
+		taken += rate_take(rate, slot, now_ms);
+	return taken;
+}
+
+static void test_rate(void)
+{
+	static const struct resolver_ports ports = {.record = on_record};
+	const struct record_out out = {&ports, NULL};
+	struct rate *rate = rate_new();
+	unsigned int taken = 0;
+
+	recorded = recorded_count = recorded_suppressed = 0;
+	CHECK(takes(rate, 1, 50, 10) == 10 && rate_oldest(rate) == UINT64_MAX); /* no limit is set yet */
+	rate_set(rate, 100, 20);
+	CHECK(takes(rate, 1, 100, 25) == 20 && rate_oldest(rate) == 100); /* a burst, and no more */
+	CHECK(takes(rate, 2, 100, 25) == 20 && takes(rate, SANDBOX_MAX - 1, 100, 25) == 20); /* each has its own */
+	CHECK(takes(rate, 1, 109, 5) == 0 && takes(rate, 1, 110, 5) == 1 && takes(rate, 1, 135, 5) == 2);
+	CHECK(takes(rate, 1, 10000, 50) == 20); /* what is not used does not add up beyond a burst */
+	for (uint64_t now_ms = 20000; now_ms < 30000; now_ms++)
+		taken += takes(rate, 3, now_ms, 10);
+	CHECK(taken == 20 + 999); /* 10,000 a second for ten seconds: the burst, then the rate */
+	rate_flush_slot(rate, 2, &out);
+	CHECK(recorded == 1 && recorded_count == 5 && recorded_suppressed == 5);
+	rate_flush(rate, &out);
+	CHECK(recorded == 4 && rate_oldest(rate) == UINT64_MAX);
+	CHECK(recorded_count == 5 + 5 + (5 + 5 + 4 + 3 + 30) + 100000 - taken);
+	rate_flush(rate, &out);
+	CHECK(recorded == 4);
+	CHECK(takes(rate, 3, 30000, 10) == 1 && rate_oldest(rate) == 30000);
+	rate_forget(rate, 3);
+	CHECK(takes(rate, 3, 30000, 30) == 20); /* another sandbox: nothing of its predecessor's */
+	rate_set(rate, IMAGE_QUERIES_MAX, IMAGE_QUERIES_MAX);
+	CHECK(takes(rate, 4, 30000, IMAGE_QUERIES_MAX) == IMAGE_QUERIES_MAX && takes(rate, 4, 30000, 1) == 0);
+	rate_free(rate);
+}
+
 /* Upstream messages as the adapter reads them; counts are of answer and authority. */
 static const struct {
 	const char *name, *hex;
@@ -379,5 +422,6 @@ int main(void)
 	test_cache_full();
 	test_tasks();
 	test_recorder();
+	test_rate();
 	return check_report();
 }
