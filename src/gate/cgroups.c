@@ -7,6 +7,10 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -64,4 +68,21 @@ bool cgroups_below(int mount_fd, const char *path, uint64_t id)
 		return true;
 	fd = openat(mount_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	return fd >= 0 && walk(fd, id, 0, &budget);
+}
+
+void cgroups_watch(int inotify_fd, const char *mount, const char *path)
+{
+	char folder[PATH_MAX];
+	size_t root = strlen(mount);
+	int n = snprintf(folder, sizeof(folder), "%s/%s", mount, path);
+	char *slash;
+
+	if (inotify_fd < 0 || n < 0 || (size_t)n >= sizeof(folder))
+		return;
+	/* upwards, from the folder in which it is to appear */
+	while ((slash = strrchr(folder + root, '/'))) {
+		*slash = '\0';
+		if (inotify_add_watch(inotify_fd, folder, IN_CREATE | IN_DELETE | IN_ONLYDIR | IN_DONT_FOLLOW) >= 0)
+			return;
+	}
 }

@@ -30,8 +30,6 @@
 #define FINISH_LOG_MS 3000 /* at a stop that was asked for, a slow disk gets more */
 #define NOTES_EACH_TICK 512
 #define MESSAGES_EACH_TURN 256 /* of one child, before the others have theirs */
-#define REF_WATCH ROLE_COUNT
-#define REF_SIGNAL (ROLE_COUNT + 1)
 
 void gate_fail(struct gate *g, const char *what, int error)
 {
@@ -282,6 +280,8 @@ static void event(struct gate *g, const struct loop_event *e)
 		signal_readable(g, (int)e->ref.index);
 	else if (e->ref.kind == REF_WATCH)
 		gate_guard(g);
+	else if (e->ref.kind == REF_CGROUPS)
+		gate_cgroups_noticed(g);
 	else
 		child_readable(g, (enum role)e->ref.kind);
 }
@@ -322,8 +322,8 @@ static void finish(struct gate *g)
 
 int main(int argc, char **argv)
 {
-	static struct gate g = {.policy.image_fd = -1, .kernel.queue_fd = -1, .kernel.cgroup_fd = -1, .listener_fd = -1,
-		.audit.channel.fd = -1};
+	static struct gate g = {.policy.image_fd = -1, .kernel.queue_fd = -1, .kernel.cgroup_fd = -1, .kernel.cgroup_watch_fd = -1,
+		.listener_fd = -1, .audit.channel.fd = -1};
 	int rc = options_parse(argc, argv, &g.options);
 
 	if (rc)

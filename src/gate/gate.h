@@ -20,6 +20,9 @@
 #include "postern/loop.h"
 #include "sandboxes.h"
 
+/* What a loop_ref of the gate is beside a role. */
+enum { REF_WATCH = ROLE_COUNT, REF_SIGNAL, REF_CGROUPS };
+
 struct gate_kernel {
 	struct nft *nft;
 	struct flows *flows;
@@ -28,6 +31,8 @@ struct gate_kernel {
 	struct snapshot *snapshot;
 	int queue_fd;
 	int cgroup_fd; /* the cgroup2 mount; -1: there is none */
+	int cgroup_watch_fd; /* inotify(7) */
+	char cgroup_mount[256];
 	bool queue_native;
 };
 
@@ -83,6 +88,8 @@ POSTERN_MUST_CHECK int gate_sandboxes_adopt(struct gate *g, const struct image_s
 	uint32_t ret_digests[static SANDBOX_MAX]);
 /* Looks whether cgroups appeared or went. */
 void gate_cgroups_look(struct gate *g);
+/* On a notice that one may have. */
+void gate_cgroups_noticed(struct gate *g);
 /* The id of each cgroup selector of @s, 0 where it does not exist. */
 void gate_cgroups_resolve(const struct gate *g, struct sandbox *s);
 /* Tells resolver and verdict loop. */

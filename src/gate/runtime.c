@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cgroups.h"
 #include "elements.h"
@@ -34,8 +35,11 @@ int gate_tell_sandbox(struct gate *g, const struct sandbox *s, bool gone)
 
 void gate_cgroups_resolve(const struct gate *g, struct sandbox *s)
 {
-	for (unsigned int i = 0; s->kind == SANDBOX_CGROUP && i < s->n_selectors; i++)
+	for (unsigned int i = 0; s->kind == SANDBOX_CGROUP && i < s->n_selectors; i++) {
+		if (g->kernel.cgroup_fd >= 0)
+			cgroups_watch(g->kernel.cgroup_watch_fd, g->kernel.cgroup_mount, s->selectors[i].cgroup);
 		s->selectors[i].cgroup_id = cgroups_id(g->kernel.cgroup_fd, s->selectors[i].cgroup);
+	}
 }
 
 /* Appends what takes @s out of the kernel, pins included. */
@@ -69,6 +73,15 @@ static int commit(struct gate *g, struct changes *c)
 	return rc;
 }
 
+/* What the new sandbox did before, under another name or none. */
+static void cut_new(struct gate *g, uint16_t slot)
+{
+	bool changed[SANDBOX_MAX] = {false};
+
+	changed[slot] = true;
+	gate_cut(g, changed, NULL, 0);
+}
+
 /* A cgroup came or went: the old id leaves the kernel in the same transaction in which the new one enters. */
 static void cgroup_changed(struct gate *g, struct sandbox *s, const struct sandbox *now)
 {
@@ -86,6 +99,8 @@ static void cgroup_changed(struct gate *g, struct sandbox *s, const struct sandb
 		gate_event_text(g, EVENT_SANDBOX, s, "%s", exists ? "cgroup appeared" : "cgroup disappeared");
 		if (gate_tell_sandbox(g, s, false) < 0)
 			gate_fail(g, "a process does not take a sandbox", -ETIMEDOUT);
+		if (exists)
+			cut_new(g, s->slot); /* until now its processes were the host's */
 	}
 	changes_fini(&c);
 }
@@ -104,6 +119,16 @@ void gate_cgroups_look(struct gate *g)
 				break;
 			}
 	}
+}
+
+void gate_cgroups_noticed(struct gate *g)
+{
+	char notices[4096];
+
+	while (read(g->kernel.cgroup_watch_fd, notices, sizeof(notices)) > 0)
+		; /* which one it was does not matter */
+	if (g->policy.image)
+		gate_cgroups_look(g);
 }
 
 /* ---- adding and removing ---- */
@@ -128,15 +153,6 @@ static const char *why_not(int error)
 	default:
 		return "the kernel refused it: see the log of posternd";
 	}
-}
-
-/* What the new sandbox did before, under another name or none. */
-static void cut_new(struct gate *g, uint16_t slot)
-{
-	bool changed[SANDBOX_MAX] = {false};
-
-	changed[slot] = true;
-	gate_cut(g, changed, NULL, 0);
 }
 
 int gate_sandbox_add(struct gate *g, const struct sandbox *s, char *ret_text, size_t cap)

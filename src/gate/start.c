@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/inotify.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -68,24 +69,27 @@ static int open_listener(struct gate *g)
 }
 
 /* The cgroup2 mount, wherever it is: beside v1 it is not /sys/fs/cgroup itself. */
-static int open_cgroup_mount(void)
+static void open_cgroup_mount(struct gate_kernel *k)
 {
 	FILE *f = setmntent("/proc/self/mounts", "re");
 	struct mntent *m;
-	int fd = -1;
 
-	while (f && fd < 0 && (m = getmntent(f)))
-		if (strcmp(m->mnt_type, "cgroup2") == 0)
-			fd = open(m->mnt_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	while (f && k->cgroup_fd < 0 && (m = getmntent(f)))
+		if (strcmp(m->mnt_type, "cgroup2") == 0 && strlen(m->mnt_dir) < sizeof(k->cgroup_mount)) {
+			snprintf(k->cgroup_mount, sizeof(k->cgroup_mount), "%s", m->mnt_dir);
+			k->cgroup_fd = open(m->mnt_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		}
 	if (f)
 		endmntent(f);
-	return fd;
+	k->cgroup_watch_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC); /* without, cgroups are found by looking at times */
 }
 
 static int watch_fds(struct gate *g)
 {
-	int rc = loop_add(&g->loop, watch_fd(g->kernel.watch), EPOLLIN, (struct loop_ref){.kind = ROLE_COUNT});
+	int rc = loop_add(&g->loop, watch_fd(g->kernel.watch), EPOLLIN, (struct loop_ref){.kind = REF_WATCH});
 
+	if (rc == 0 && g->kernel.cgroup_watch_fd >= 0)
+		rc = loop_add(&g->loop, g->kernel.cgroup_watch_fd, EPOLLIN, (struct loop_ref){.kind = REF_CGROUPS});
 	for (unsigned int r = 0; rc == 0 && r < ROLE_COUNT; r++)
 		if (g->children.all[r].channel.fd >= 0)
 			rc = loop_add(&g->loop, g->children.all[r].channel.fd, EPOLLIN,
@@ -153,7 +157,7 @@ int gate_start(struct gate *g)
 		rc = stage(open_listener(g), "control socket");
 	if (rc < 0)
 		return rc;
-	g->kernel.cgroup_fd = open_cgroup_mount();
+	open_cgroup_mount(&g->kernel);
 	notify_open(&g->notify);
 	rc = stage(start_children(g), "cannot start the other processes");
 	if (rc == 0)

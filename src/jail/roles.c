@@ -35,7 +35,7 @@ static const struct call gate_calls[] = {
 	ANY("sendto"), ANY("recvfrom"), ANY("memfd_create"), ANY("ftruncate"), ANY("kill"), ANY("wait4"),
 	ANY("signalfd4"), ANY("mremap"), ANY("lseek"), ANY("pread64"), WHEN("socket", 0, AF_UNIX), ANY("connect"),
 	WHEN("ioctl", 1, SIOCGIFNAME), /* whose a flow is: if_indextoname(3) */
-	ANY("openat"), ANY("getdents64"), /* cgroup directories */ ANY("statx"), ANY("getuid"), ANY("unlink"),
+	ANY("openat"), ANY("getdents64"), /* cgroup directories */ ANY("inotify_add_watch"), ANY("statx"), ANY("getuid"), ANY("unlink"),
 };
 
 /* Reads files, forks a worker for each compile. */

@@ -116,6 +116,8 @@ void datagrams_receive(struct shell *s, uint32_t stub)
 
 		prepare();
 		n = recvmmsg(fd, batch.in, BATCH, MSG_DONTWAIT, NULL);
+		if (n > 0)
+			stubs_refresh(s, &s->stubs[stub]);
 		for (int i = 0; i < n; i++)
 			n_out = one(s, stub, (unsigned int)i, n_out);
 		send_batch(s, fd, n_out);

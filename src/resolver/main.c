@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "postern/clock.h"
+#include "postern/linkwatch.h"
 #include "postern/log.h"
 #include "postern/role.h"
 
@@ -143,7 +144,8 @@ static int start(struct shell *s)
 	s->streams = streams_new();
 	s->asks = asks_new();
 	s->ioctl_fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (!s->core || !s->streams || !s->asks || s->ioctl_fd < 0)
+	s->linkwatch_fd = linkwatch_open();
+	if (!s->core || !s->streams || !s->asks || s->ioctl_fd < 0 || s->linkwatch_fd < 0)
 		return -ENOMEM;
 	rc = loop_init(&s->loop);
 	if (rc == 0)

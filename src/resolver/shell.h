@@ -60,6 +60,7 @@ struct shell {
 	struct image *im;
 	uint64_t now_ms;
 	int ioctl_fd; /* to ask names of interfaces with */
+	int linkwatch_fd;
 	struct stub stubs[STUBS_MAX];
 	struct interface interfaces[INTERFACES_MAX];
 	struct streams *streams;
@@ -76,6 +77,8 @@ void gate_record(struct shell *s, const struct decision_record *d);
 void stubs_set_shared(struct shell *s, uint16_t port);
 void stubs_set_local(struct shell *s, uint16_t slot, uint16_t port);
 void stubs_remove_local(struct shell *s, uint16_t slot);
+/* Between the receive of packets or connections of a shared stub and stub_owner() of theirs. */
+void stubs_refresh(struct shell *s, const struct stub *stub);
 /* Whose a packet on the stub is, or SANDBOX_NONE. */
 uint16_t stub_owner(struct shell *s, const struct stub *stub, uint32_t ifindex, const struct addr *source);
 

@@ -151,6 +151,7 @@ static bool admit(struct shell *s, uint32_t stub, int fd, const struct sockaddr_
 	struct stream *st;
 	struct loop_ref ref = {.kind = SOURCE_STREAM};
 
+	stubs_refresh(s, sb);
 	slot = stub_owner(s, sb, ifindex, &peer);
 	if (slot == SANDBOX_NONE || t->per_slot[slot] >= STREAMS_PER_SANDBOX || !resolver_take(s->core, slot))
 		return false;

@@ -15,6 +15,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "postern/linkwatch.h"
 #include "postern/log.h"
 
 #include "shell.h"
@@ -170,6 +171,12 @@ static const char *interface_name(struct shell *s, uint32_t ifindex)
 	memcpy(known->name, req.ifr_name, sizeof(known->name));
 	known->name[sizeof(known->name) - 1] = '\0';
 	return known->name;
+}
+
+void stubs_refresh(struct shell *s, const struct stub *stub)
+{
+	if (stub->shared && linkwatch_changed(s->linkwatch_fd))
+		memset(s->interfaces, 0, sizeof(s->interfaces));
 }
 
 uint16_t stub_owner(struct shell *s, const struct stub *stub, uint32_t ifindex, const struct addr *source)

@@ -14,10 +14,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "postern/linkwatch.h"
+
 #define ANSWER_BYTES 16384
 
 struct links {
-	int fd;
+	int fd, watch_fd;
 	uint32_t seq;
 	struct link table[LINKS_MAX];
 	uint64_t answer[ANSWER_BYTES / sizeof(uint64_t)];
@@ -32,9 +34,14 @@ int links_new(struct links **ret_links)
 	if (!l)
 		return -ENOMEM;
 	l->fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
-	if (l->fd < 0) {
+	l->watch_fd = l->fd < 0 ? -errno : linkwatch_open();
+	if (l->watch_fd < 0) {
+		int rc = l->watch_fd;
+
+		if (l->fd >= 0)
+			close(l->fd);
 		free(l);
-		return -errno;
+		return rc;
 	}
 	*ret_links = l;
 	return 0;
@@ -42,9 +49,17 @@ int links_new(struct links **ret_links)
 
 void links_free(struct links *l)
 {
-	if (l)
+	if (l) {
 		close(l->fd);
+		close(l->watch_fd);
+	}
 	free(l);
+}
+
+void links_refresh(struct links *l)
+{
+	if (linkwatch_changed(l->watch_fd))
+		memset(l->table, 0, sizeof(l->table));
 }
 
 static int ask(struct links *l, uint32_t index)

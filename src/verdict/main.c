@@ -236,6 +236,7 @@ static int on_queue(struct shell *s)
 		rc = on_gate(s);
 		if (rc < 0)
 			return rc;
+		links_refresh(s->links);
 		now = time_now();
 		for (int i = 0; i < n; i++) {
 			struct queue_entry e;
