@@ -8,9 +8,10 @@
  *   on the line of what they close;
  * - it joins strings that stand side by side, so that a forgotten comma makes one name of two;
  * - it cuts integers to 32 bits without a word;
- * - at a bracket that is never closed it says "syntax error" at the end of the file.
+ * - it stops at the first error, and calls most of them "syntax error": here syntax.c finds them all, and where there
+ *   is one, libconfig is not asked.
  *
- * A trailing comma in a list, which it refuses, is taken out. What is left for libconfig is the grammar.
+ * A trailing comma in a list, which it refuses, is taken out.
  */
 #include "text.h"
 
@@ -19,7 +20,7 @@
 #include <string.h>
 
 #include "source.h"
-#include "token.h"
+#include "syntax.h"
 
 /* A file that is being read; includes form a stack. */
 struct input {
@@ -31,23 +32,15 @@ struct input {
 	unsigned int depth;
 };
 
-struct bracket {
-	char open;
-	struct spot at;
-	unsigned int n_members;
-};
-
 struct scanner {
 	struct compile *c;
 	struct text *out;
-	enum token last;
-	struct spot last_at;
+	struct syntax syntax;
 	bool comma; /* seen, and not yet put: dropped before a closing bracket */
-	bool ok;
+	bool unread; /* a file that could not be read, which is said */
 	unsigned int n_includes;
-	struct bracket brackets[TEXT_NESTING_MAX];
-	unsigned int n_brackets;
-	unsigned int n_members; /* outside of every bracket */
+	const char *name; /* the last word, which may be the name of a setting */
+	size_t name_len;
 };
 
 static bool scan_file(struct scanner *s, struct spot from, const char *path, const struct input *outer);
@@ -66,49 +59,37 @@ static void put_token(struct scanner *s, struct spot at, const char *text, size_
 	text_put(s->out, text, len);
 }
 
-static bool fail(struct scanner *s)
+static void skip_line(struct input *in)
 {
-	s->ok = false;
-	return false;
+	while (in->p < in->end && *in->p != '\n')
+		in->p++;
 }
 
-static char bracket(const struct scanner *s)
+/* To behind a comment that ends. */
+static void skip_comment(struct scanner *s, struct input *in)
 {
-	return s->n_brackets ? s->brackets[s->n_brackets - 1].open : '\0';
+	struct spot at = here(in);
+
+	for (in->p += 2; in->p < in->end && strncmp(in->p, "*/", 2) != 0; in->p++)
+		in->line += *in->p == '\n';
+	if (in->p < in->end) {
+		in->p += 2;
+		return;
+	}
+	s->syntax.quiet = false; /* whatever it is in */
+	syntax_error(&s->syntax, at, "a comment that starts here is never closed: write */ behind it");
 }
 
-/* The next token is @now: says what is wrong with that, and remembers it. */
-static bool step(struct scanner *s, const struct input *in, enum token now)
-{
-	bool before;
-	const char *mistake = token_mistake(s->last, now, bracket(s), &before);
-
-	if (mistake)
-		diag_error(s->c->diag, before ? s->last_at : here(in), "%s", mistake);
-	s->last = now;
-	s->last_at = here(in);
-	return !mistake || fail(s);
-}
-
-/* Skips white space and comments; false at the end of the file, or at a comment that has none. */
+/* Skips white space and comments; false at the end of the file. */
 static bool skip_blank(struct scanner *s, struct input *in)
 {
 	while (in->p < in->end) {
 		char c = *in->p, next = in->p + 1 < in->end ? in->p[1] : '\0';
 
 		if (c == '#' || (c == '/' && next == '/')) {
-			while (in->p < in->end && *in->p != '\n')
-				in->p++;
+			skip_line(in);
 		} else if (c == '/' && next == '*') {
-			struct spot at = here(in);
-
-			for (in->p += 2; in->p < in->end && strncmp(in->p, "*/", 2) != 0; in->p++)
-				in->line += *in->p == '\n';
-			if (in->p >= in->end) {
-				diag_error(s->c->diag, at, "a comment that starts here is never closed: write */ behind it");
-				return fail(s);
-			}
-			in->p += 2;
+			skip_comment(s, in);
 		} else if (c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '\f') {
 			in->line += c == '\n';
 			in->p++;
@@ -119,41 +100,53 @@ static bool skip_blank(struct scanner *s, struct input *in)
 	return false;
 }
 
-/* Finds the end of the string at in->p (an opening quote); NULL after an error. */
-static const char *string_end(struct scanner *s, const struct input *in)
+/* Where a string ended whose quote was forgotten: before what closes at the end of its line, or before a comment. */
+static const char *guess_end(const char *from, const char *end)
 {
 	const char *p;
 
-	for (p = in->p + 1; p < in->end && *p != '"'; p++) {
-		if (*p == '\n' || *p == '\r')
-			break;
-		if ((unsigned char)*p < ' ' || *p == 0x7f) {
-			diag_error(s->c->diag, here(in), "a control character in a string: remove it");
-			return NULL;
-		}
-		if (*p == '\\' && p + 1 < in->end && p[1] != '"' && p[1] != '\\') {
-			diag_error(s->c->diag, here(in), "a backslash in a string: names and paths need none: remove it");
-			return NULL;
-		}
-		p += *p == '\\';
+	for (p = from; p + 1 < end; p++)
+		if ((p[0] == ' ' || p[0] == '\t') && (p[1] == '#' || (p + 2 < end && p[1] == '/' && p[2] == '/')))
+			end = p;
+	while (end > from && strchr(" \t,;)]}", end[-1]))
+		end--;
+	return end;
+}
+
+static bool string_byte_ok(struct scanner *s, const struct input *in, const char *p)
+{
+	if ((unsigned char)*p < ' ' || *p == 0x7f)
+		syntax_slip(&s->syntax, here(in), "a control character in a string: remove it");
+	else if (*p == '\\' && p + 1 < in->end && p[1] != '"' && p[1] != '\\')
+		syntax_slip(&s->syntax, here(in), "a backslash in a string: names and paths need none: remove it");
+	else
+		return true;
+	return false;
+}
+
+/* Behind the string at in->p (an opening quote). */
+static const char *string_end(struct scanner *s, const struct input *in)
+{
+	bool ok = true;
+	const char *p;
+
+	for (p = in->p + 1; p < in->end && *p != '"' && *p != '\n' && *p != '\r'; p++) {
+		ok = ok && string_byte_ok(s, in, p); /* the first is enough */
+		p += *p == '\\' && p + 1 < in->end && (p[1] == '"' || p[1] == '\\');
 	}
 	if (p < in->end && *p == '"')
 		return p + 1;
-	diag_error(s->c->diag, here(in), "a string that is not closed on its line: write \" behind it");
-	return NULL;
+	syntax_error(&s->syntax, here(in), "a string that is not closed on its line: write \" behind it");
+	return guess_end(in->p + 1, p);
 }
 
-static bool take_string(struct scanner *s, struct input *in)
+static void take_string(struct scanner *s, struct input *in)
 {
 	const char *end = string_end(s, in);
 
-	if (!end)
-		return fail(s);
-	if (!step(s, in, TOKEN_STRING))
-		return false;
+	syntax_value(&s->syntax, here(in), TOKEN_STRING, LITERAL_STRING);
 	put_token(s, here(in), in->p, (size_t)(end - in->p));
 	in->p = end;
-	return true;
 }
 
 static bool word_byte(char c)
@@ -178,167 +171,140 @@ static void put_word(struct scanner *s, const struct input *in, const char *word
 	size_t n = len - sign;
 
 	put_token(s, here(in), word, len);
-	if (n > 1 && digits[0] == '0' && (digits[1] | 0x20) == 'x') {
-		diag_error(s->c->diag, here(in), "a hexadecimal number: write it in decimal");
-		s->ok = false;
-	}
+	if (n > 1 && digits[0] == '0' && (digits[1] | 0x20) == 'x')
+		syntax_slip(&s->syntax, here(in), "a hexadecimal number: write it in decimal");
 	if (!is_number(digits, n))
 		return;
-	if (n > 18) {
-		diag_error(s->c->diag, here(in), "a number of %zu digits is out of range: write a smaller one", n);
-		s->ok = false;
-	} else if (n > 1 && digits[0] == '0') {
-		diag_error(s->c->diag, here(in), "the number %.*s begins with 0: write it without", (int)len, word);
-		s->ok = false;
-	}
+	if (n > 18)
+		syntax_slip(&s->syntax, here(in), "a number of %zu digits is out of range: write a smaller one", n);
+	else if (n > 1 && digits[0] == '0')
+		syntax_slip(&s->syntax, here(in), "the number %.*s begins with 0: write it without", (int)len, word);
 	text_put(s->out, "L", 1); /* 64 bits; all, because an array holds one kind */
 }
 
-static bool take_include(struct scanner *s, struct input *in)
+static void take_include(struct scanner *s, struct input *in)
 {
 	struct spot at = here(in);
+	bool quiet = s->syntax.quiet, lost = s->syntax.lost;
 	const char *end;
 	char *name;
-	bool ok;
 
 	if (!skip_blank(s, in) || in->line != at.line || *in->p != '"') {
-		diag_error(s->c->diag, at, "@include without a file: write @include \"FILE\"");
-		return fail(s);
+		syntax_error(&s->syntax, at, "@include without a file: write @include \"FILE\"");
+		return;
 	}
 	end = string_end(s, in);
-	if (!end)
-		return fail(s);
-	name = strndup(in->p + 1, (size_t)(end - in->p - 2));
+	name = strndup(in->p + 1, (size_t)(end - in->p - (end[-1] == '"' ? 2 : 1)));
 	ASSERT(name);
 	in->p = end;
-	ok = scan_file(s, at, compile_path(s->c, in->path, name), in);
+	s->syntax.quiet = s->syntax.lost = false;
+	if (!scan_file(s, at, compile_path(s->c, in->path, name), in))
+		s->unread = true;
+	s->syntax.quiet = quiet;
+	s->syntax.lost = lost;
 	free(name);
-	s->last = TOKEN_NONE;
-	return ok || fail(s);
 }
 
-static bool take_word(struct scanner *s, struct input *in)
+/* Is the word in front of an "=", and at a place where a setting may begin? */
+static bool begins_setting(const struct scanner *s, const struct input *in, struct spot last_at)
 {
+	const char *p = in->p;
+
+	while (p < in->end && (*p == ' ' || *p == '\t'))
+		p++;
+	if (p == in->end || (*p != '=' && *p != ':') || !token_is_name(s->name, s->name_len))
+		return false;
+	return s->syntax.last == TOKEN_SEMICOLON || last_at.line != in->line || last_at.file != in->path;
+}
+
+static void take_word(struct scanner *s, struct input *in, unsigned int floor)
+{
+	struct syntax *x = &s->syntax;
 	const char *word = in->p;
-	bool value = token_is_value_place(s->last, bracket(s));
+	enum literal kind;
 	size_t len;
 
 	while (in->p < in->end && word_byte(*in->p))
 		in->p++;
 	len = (size_t)(in->p - word);
-	if (len == strlen("@include") && memcmp(word, "@include", len) == 0)
-		return take_include(s, in);
-	if (value && !token_is_literal(word, len)) {
-		diag_error(s->c->diag, here(in), "%.*s without quotes: write \"%.*s\"", (int)len, word, (int)len, word);
-		return fail(s);
+	if (len == strlen("@include") && memcmp(word, "@include", len) == 0) {
+		take_include(s, in);
+		return;
 	}
-	if (!step(s, in, value ? TOKEN_LITERAL : TOKEN_NAME))
-		return false;
+	s->name = word;
+	s->name_len = len;
+	if ((x->quiet || token_is_value_place(x->last, syntax_bracket(x))) && begins_setting(s, in, x->last_at))
+		syntax_setting(x, here(in), word, len, floor);
+	if (!token_is_value_place(x->last, syntax_bracket(x))) {
+		syntax_name(x, here(in));
+		if (!token_is_name(word, len))
+			syntax_error(x, here(in), "%.*s cannot name a setting: use letters, digits, \"-\" and \"_\"", (int)len, word);
+		put_token(s, here(in), word, len);
+		return;
+	}
+	kind = token_literal(word, len);
+	if (kind == LITERAL_NONE)
+		syntax_error(x, here(in), "%.*s without quotes: write \"%.*s\"", (int)len, word, (int)len, word);
+	syntax_value(x, here(in), TOKEN_LITERAL, kind);
 	put_word(s, in, word, len);
-	return true;
 }
 
-static bool take_open(struct scanner *s, struct input *in)
+static void take_bracket(struct scanner *s, struct input *in, unsigned int floor)
 {
-	if (s->n_brackets == TEXT_NESTING_MAX) {
-		diag_error(s->c->diag, here(in), "more than %d brackets inside each other: close some", TEXT_NESTING_MAX);
-		return fail(s);
-	}
-	if (!step(s, in, TOKEN_OPEN))
-		return false;
-	s->last = TOKEN_NONE;
-	s->brackets[s->n_brackets++] = (struct bracket){.open = *in->p, .at = here(in)};
-	put_token(s, here(in), in->p++, 1);
-	return true;
-}
+	char c = *in->p;
 
-static bool take_close(struct scanner *s, struct input *in, unsigned int floor)
-{
-	char close = *in->p, open = close == ')' ? '(' : close == ']' ? '[' : '{';
-	struct bracket *b;
-
-	if (s->n_brackets == floor) {
-		diag_error(s->c->diag, here(in), "\"%c\" closes nothing: remove it, or write the \"%c\" it belongs to", close, open);
-		return fail(s);
+	if (strchr("([{", c)) {
+		syntax_open(&s->syntax, here(in), c);
+		put_token(s, here(in), c == '(' ? "(" : c == '[' ? "[" : "{", 1);
+	} else {
+		syntax_close(&s->syntax, here(in), c, floor);
+		s->comma = false;
+		text_put(s->out, &c, 1);
 	}
-	b = &s->brackets[s->n_brackets - 1];
-	if (b->open != open) {
-		diag_error(s->c->diag, here(in), "\"%c\" does not close the \"%c\" of line %u: write the right bracket",
-			close, b->open, b->at.line);
-		return fail(s);
-	}
-	if (!step(s, in, TOKEN_CLOSE))
-		return false;
-	s->n_brackets--;
-	s->comma = false;
-	text_put(s->out, &close, 1);
 	in->p++;
-	return true;
 }
 
-static bool take_comma(struct scanner *s, struct input *in)
-{
-	if (s->comma || s->last == TOKEN_COMMA) {
-		diag_error(s->c->diag, here(in), "two commas in a row: remove one");
-		return fail(s);
-	}
-	s->comma = true;
-	in->p++;
-	return step(s, in, TOKEN_COMMA);
-}
-
-static bool count_member(struct scanner *s, const struct input *in)
-{
-	unsigned int *n = s->n_brackets ? &s->brackets[s->n_brackets - 1].n_members : &s->n_members;
-
-	if (++*n <= TEXT_MEMBERS_MAX)
-		return true;
-	diag_error(s->c->diag, here(in), "more than %d settings in one group: put names into one list", TEXT_MEMBERS_MAX);
-	return fail(s);
-}
-
-static bool take_mark(struct scanner *s, struct input *in)
+static void take_mark(struct scanner *s, struct input *in)
 {
 	char c = *in->p++;
 
-	if (c == ';' || c == '=' || c == ':') {
-		if (s->comma)
-			text_put(s->out, ",", 1);
-		s->comma = false;
-		text_put(s->out, &c, 1);
-		return step(s, in, c == ';' ? TOKEN_SEMICOLON : TOKEN_ASSIGN) && (c == ';' || count_member(s, in));
+	if (c == ',') {
+		syntax_comma(&s->syntax, here(in));
+		s->comma = true;
+		return;
 	}
-	if ((unsigned char)c < ' ' || c == 0x7f)
-		diag_error(s->c->diag, here(in), "a control character: remove it");
+	if (c == ';')
+		syntax_semicolon(&s->syntax, here(in));
+	else if (c == '=' || c == ':')
+		syntax_assign(&s->syntax, here(in), s->name, s->name_len);
+	else if ((unsigned char)c < ' ' || c == 0x7f)
+		syntax_error(&s->syntax, here(in), "a control character: remove it");
 	else
-		diag_error(s->c->diag, here(in), "\"%c\" has no meaning here: remove it, or put the value into quotes", c);
-	return fail(s);
+		syntax_error(&s->syntax, here(in), "\"%c\" has no meaning here: remove it, or put the value into quotes", c);
+	if (s->comma)
+		text_put(s->out, ",", 1);
+	s->comma = false;
+	text_put(s->out, &c, 1);
 }
 
-static bool scan(struct scanner *s, struct input *in)
+static void scan(struct scanner *s, struct input *in)
 {
-	unsigned int floor = s->n_brackets;
+	unsigned int floor = s->syntax.n_brackets;
 
-	while (skip_blank(s, in)) {
+	while (!s->syntax.over && skip_blank(s, in)) {
 		char c = *in->p;
-		bool ok = c == '"' ? take_string(s, in) :
-			word_byte(c) ? take_word(s, in) :
-			strchr("([{", c) ? take_open(s, in) :
-			strchr(")]}", c) ? take_close(s, in, floor) :
-			c == ',' ? take_comma(s, in) :
+
+		if (c == '"')
+			take_string(s, in);
+		else if (word_byte(c))
+			take_word(s, in, floor);
+		else if (c && strchr("([{)]}", c))
+			take_bracket(s, in, floor);
+		else
 			take_mark(s, in);
-
-		if (!ok)
-			return false;
 	}
-	while (s->ok && s->n_brackets > floor) {
-		struct bracket *b = &s->brackets[--s->n_brackets];
-
-		diag_error(s->c->diag, b->at, "\"%c\" is never closed: the file ends before: complete it", b->open);
-		if (s->n_brackets == floor)
-			s->ok = false;
-	}
-	return s->ok && step(s, in, TOKEN_NONE);
+	if (!s->syntax.over)
+		syntax_end(&s->syntax, here(in), floor);
 }
 
 static bool include_ok(struct scanner *s, struct spot from, const char *path, const struct source *src,
@@ -361,6 +327,7 @@ static bool include_ok(struct scanner *s, struct spot from, const char *path, co
 	return true;
 }
 
+/* False where it is not read, which is said. */
 static bool scan_file(struct scanner *s, struct spot from, const char *path, const struct input *outer)
 {
 	struct source_request request = {path, from, SOURCE_CONFIG_MAX, s->c->owner};
@@ -369,25 +336,29 @@ static bool scan_file(struct scanner *s, struct spot from, const char *path, con
 	bool ok;
 
 	if (!source_read(s->c->diag, &request, &src))
-		return fail(s);
+		return false;
 	in.p = src.text;
 	in.end = src.text + src.len;
 	in.depth = outer ? outer->depth + 1 : 0;
 	text_put_file(s->out, path, src.sha256);
-	ok = include_ok(s, from, path, &src, outer) && scan(s, &in);
+	ok = include_ok(s, from, path, &src, outer);
+	if (ok)
+		scan(s, &in);
 	source_free(&src);
 	return ok;
 }
 
 bool text_load(struct compile *c, struct spot from, const char *path, struct text *ret_text)
 {
-	struct scanner s = {.c = c, .out = ret_text, .ok = true};
+	struct scanner s = {.c = c, .out = ret_text};
+	bool ok;
 
 	*ret_text = (struct text){0};
-	if (!scan_file(&s, from, path, NULL))
-		return false;
+	syntax_init(&s.syntax, c->diag);
+	ok = scan_file(&s, from, path, NULL) && !s.unread && s.syntax.n_errors == 0;
+	syntax_fini(&s.syntax);
 	if (s.comma)
 		text_put(ret_text, ",", 1);
 	text_put(ret_text, "\n", 1);
-	return true;
+	return ok;
 }

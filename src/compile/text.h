@@ -10,8 +10,6 @@
 
 #define TEXT_INCLUDE_DEPTH_MAX 10
 #define TEXT_INCLUDES_MAX 256
-#define TEXT_NESTING_MAX 32 /* open brackets */
-#define TEXT_MEMBERS_MAX 4096 /* of one group: libconfig compares each with all */
 
 /* A file that went into a text: the first is the one asked for. */
 struct text_file {

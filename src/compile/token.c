@@ -5,6 +5,7 @@
  */
 #include "token.h"
 
+#include <ctype.h>
 #include <string.h>
 #include <strings.h>
 
@@ -62,16 +63,63 @@ const char *token_mistake(enum token last, enum token now, char bracket, bool *r
 	return NULL;
 }
 
-bool token_is_literal(const char *word, size_t len)
+static size_t digits(const char *p, const char *end)
 {
-	size_t dots = 0;
+	const char *from = p;
 
-	if ((len == 4 && strncasecmp(word, "true", 4) == 0) || (len == 5 && strncasecmp(word, "false", 5) == 0))
-		return true;
-	for (size_t i = 0; i < len; i++) {
-		dots += word[i] == '.';
-		if (!strchr("0123456789+-.xXaAbBcCdDeEfFL", word[i]))
+	while (p < end && *p >= '0' && *p <= '9')
+		p++;
+	return (size_t)(p - from);
+}
+
+static bool is_hexadecimal(const char *p, const char *end)
+{
+	if (end - p < 3 || p[0] != '0' || (p[1] | 0x20) != 'x')
+		return false;
+	for (p += 2; p < end; p++)
+		if (!isxdigit((unsigned char)*p))
 			return false;
+	return true;
+}
+
+/* [+-] digits [. digits] [e [+-] digits], with a digit before or behind the point. */
+static enum literal number(const char *p, const char *end)
+{
+	enum literal kind = LITERAL_INTEGER;
+	size_t n, fraction;
+
+	if (is_hexadecimal(p, end))
+		return LITERAL_INTEGER;
+	p += p < end && (*p == '+' || *p == '-');
+	n = digits(p, end);
+	p += n;
+	if (p < end && *p == '.') {
+		fraction = digits(++p, end);
+		n += fraction;
+		p += fraction;
+		kind = LITERAL_FLOAT;
 	}
-	return dots <= 1 && word[0] && strchr("0123456789+-", word[0]);
+	if (n && p < end && (*p | 0x20) == 'e') {
+		p++;
+		p += p < end && (*p == '+' || *p == '-');
+		n = digits(p, end);
+		p += n;
+		kind = LITERAL_FLOAT;
+	}
+	return n && p == end ? kind : LITERAL_NONE;
+}
+
+enum literal token_literal(const char *word, size_t len)
+{
+	if ((len == 4 && strncasecmp(word, "true", 4) == 0) || (len == 5 && strncasecmp(word, "false", 5) == 0))
+		return LITERAL_BOOLEAN;
+	return number(word, word + len);
+}
+
+bool token_is_name(const char *word, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (!isalpha((unsigned char)word[i]) && word[i] != '*' && (i == 0 || (!isdigit((unsigned char)word[i]) && !strchr("-_", word[i]))))
+			return false;
+	return len > 0;
 }

@@ -21,6 +21,14 @@ enum token {
 	TOKEN_CLOSE,
 };
 
+enum literal {
+	LITERAL_NONE,
+	LITERAL_BOOLEAN,
+	LITERAL_INTEGER,
+	LITERAL_FLOAT,
+	LITERAL_STRING,
+};
+
 /*
  * What is wrong with @now behind @last, within the bracket '(', '[' or '{' (0: none); NULL for nothing. @ret_before: the
  * mistake is at the first of the two.
@@ -28,7 +36,9 @@ enum token {
 const char *token_mistake(enum token last, enum token now, char bracket, bool *ret_before);
 /* Does a value stand here, rather than the name of a setting? */
 bool token_is_value_place(enum token last, char bracket);
-/* true, false, or something like a number. */
-bool token_is_literal(const char *word, size_t len);
+/* What libconfig's lexer makes of a word; LITERAL_NONE: nothing, it needs quotes. */
+enum literal token_literal(const char *word, size_t len);
+/* May it name a setting? */
+bool token_is_name(const char *word, size_t len);
 
 #endif

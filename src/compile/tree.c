@@ -16,28 +16,14 @@ struct tree {
 
 #define MEMBERS_MAX 32
 
-/* What libconfig says, and what to do about it. */
-static const struct {
-	const char *error, *text;
-} cures[] = {
-	{"duplicate setting name", "a setting of this name stands here twice: remove one"},
-	{"mismatched element type in array", "values of different kinds in [ ]: use one kind, or ( ) for groups"},
-	{"syntax error", "this cannot be read: look here and just above for a missing \"=\", comma, semicolon or quote; "
-			 "groups stand in ( ) and booleans are true or false"},
-};
-
+/* syntax.c has found nothing: whatever libconfig has against it then, with the place. */
 static void report(struct compile *c, const struct tree *t)
 {
 	const char *error = config_error_text(&t->config);
 	struct spot at = text_spot(&t->text, (unsigned int)config_error_line(&t->config));
 
-	for (size_t i = 0; error && i < ARRAY_LEN(cures); i++) {
-		if (strcmp(error, cures[i].error) == 0) {
-			diag_error(c->diag, at, "%s", cures[i].text);
-			return;
-		}
-	}
-	diag_error(c->diag, at, "this cannot be read (%s): correct it", error ? error : "no reason given");
+	diag_error(c->diag, at, "this cannot be read (%s): look here and just above for a missing \"=\", comma, semicolon or bracket",
+		error ? error : "no reason given");
 }
 
 struct tree *tree_load(struct compile *c, struct spot from, const char *path)

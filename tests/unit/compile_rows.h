@@ -47,7 +47,12 @@ static const struct bad_row bad_rows[] = {
 	{"p.conf", P "refusal = 'drop';\n", "p.conf:2: \"'\" has no meaning here: remove it, or put the value into quotes"},
 	{"p.conf", P "refusal = \"dr\\op\";\n", "p.conf:2: a backslash in a string: names and paths need none: remove it"},
 	{"p.conf", P "dns = [ { name = \"r\"; } ];\n", "p.conf:2: a bracket in [ ], which holds strings or numbers: write ( ) for groups"},
-	{"p.conf", P "dns = ( ,{ } );\n", "p.conf:2: this cannot be read: look here and just above for a missing"},
+	{"p.conf", P "dns = ( ,{ } );\n", "p.conf:2: a comma with nothing before it: remove it"},
+	{"p.conf", P "refusal = \"drop\";;\n", "p.conf:2: a semicolon with nothing before it: remove it"},
+	{"p.conf", P "refu.sal = \"drop\";\n", "p.conf:2: refu.sal cannot name a setting: use letters, digits, \"-\" and \"_\""},
+	{"p.conf", RULE("priority = 1-2;"), "p.conf:2: 1-2 without quotes: write \"1-2\""},
+	{"p.conf", P "dns = (\n { name = \"r\"; }\negress = ();\n", "p.conf:2: \"(\" is not closed before \"egress\" in line 4: write \")\""},
+	{"p.conf", P "dns = (\nname = \"r\";\n);\n", "p.conf:3: a setting in a list: write { } around the settings of an entry"},
 	{"p.conf", RULE("priority = 010;"), "p.conf:2: the number 010 begins with 0: write it without"},
 	{"p.conf", RULE("priority = 0x10;"), "p.conf:2: a hexadecimal number: write it in decimal"},
 	{"p.conf", RULE("priority = 99999999999999999999;"), "p.conf:2: a number of 20 digits is out of range: write a smaller one"},
@@ -231,6 +236,62 @@ static const struct bad_row warning_rows[] = {
 	{"p.conf", EGRESS("to = \"169.254.169.254\"; ports = \"all\";"), "p.conf:2: warning: \"169.254.169.254\" is a metadata service, which is always denied: remove it"},
 	{"p.conf", EGRESS("to = \"192.0.2.0/24\"; ports = \"icmpv6/128\";"), "p.conf:2: warning: \"icmpv6/128\" cannot occur with these prefixes: icmp goes with IPv4"},
 	{"postern.conf", "policies = \"p.conf\";\n", "postern.conf: warning: no upstream, so no name can be resolved: write upstreams"},
+};
+
+/* Several errors in one file: all of what is said, and nothing that only follows from another. @text is p.conf. */
+#define RULES P "dns = (\n"
+static const struct many_row {
+	const char *text, *want;
+} many_rows[] = {
+	{P "refusal = drop;\nlists: { l = [ \"a.example\" \"b.example\" ]; };\ndns = ( { name = \"r\"; priority 3; } );\n",
+		"p.conf:2: drop without quotes: write \"drop\"\n"
+		"p.conf:3: two strings without a comma between them: write a comma behind the first\n"
+		"p.conf:4: a name without \"=\": write NAME = VALUE;\n"},
+	{RULES "{ name = \"r; priority = 1; },\n{ name = \"q\"; priority = 010; domains = [ a.example, \"b.example\", c.example ]; } );\n",
+		"p.conf:3: a string that is not closed on its line: write \" behind it\n"
+		"p.conf:4: the number 010 begins with 0: write it without\n"
+		"p.conf:4: a.example without quotes: write \"a.example\"\n"
+		"p.conf:4: c.example without quotes: write \"c.example\"\n"},
+	{RULES "{ name = \"r\"; domains = [ \"a, \"b\" ];\n priority = ; } # no comma\n{ name = \"q\"; } );\nrefusal = 'drop';\n",
+		"p.conf:3: b without quotes: write \"b\"\n"
+		"p.conf:4: a setting without a value: write one behind the \"=\"\n"
+		"p.conf:4: two entries without a comma between them: write a comma behind the first\n"
+		"p.conf:6: \"'\" has no meaning here: remove it, or put the value into quotes\n"},
+	{RULES "{ name = \"r\"; domains = [ \"a\", \"b\";\n  ports = [ tcp/443 ]; },\n{ name = \"q\" );\nrefusal = ;\n",
+		"p.conf:3: a semicolon in a list: write a comma, or close the list before\n"
+		"p.conf:4: tcp without quotes: write \"tcp\"\n"
+		"p.conf:5: \")\" does not close the \"{\" of line 5: write the right bracket\n"
+		"p.conf:6: a setting without a value: write one behind the \"=\"\n"},
+	{RULES "{ name = \"r\"; priority = 1; ), { name = \"q\"; priority = 2; } );\nrefusal\n\"drop\";\negress = ( { to = 192.0.2.1; } );\n",
+		"p.conf:3: \")\" does not close the \"{\" of line 3: write the right bracket\n"
+		"p.conf:4: a name without \"=\": write NAME = VALUE;\n"
+		"p.conf:6: 192.0.2.1 without quotes: write \"192.0.2.1\"\n"},
+	{RULES "{ name = \"r\"; priority = 1; }\negress = ( { name = \"e\"; to = 2001:db8::1; ports = \"tcp/443\"; } };\ningress {\n name = \"i\";;\n};\n",
+		"p.conf:2: \"(\" is not closed before \"egress\" in line 4: write \")\"\n"
+		"p.conf:4: an \"=\" without a name: write NAME = VALUE;\n"
+		"p.conf:4: \"}\" does not close the \"(\" of line 4: write the right bracket\n"
+		"p.conf:5: a name without \"=\": write NAME = VALUE;\n"
+		"p.conf:6: a semicolon with nothing before it: remove it\n"},
+	{P "name = \"q\";\nrefusal =\n\ndns = ( { name = \"r\"; priority = 1, name = \"s\"; domains = [ \"a\", 3, \"b\",, \"c\" ]; } );\n}\n/* end",
+		"p.conf:2: a setting of this name stands here twice: remove one\n"
+		"p.conf:3: a setting without a value: write one behind the \"=\"\n"
+		"p.conf:5: a setting of this name stands here twice: remove one\n"
+		"p.conf:5: values of different kinds in [ ]: use one kind, or ( ) for groups\n"
+		"p.conf:5: two commas in a row: remove one\n"
+		"p.conf:6: \"}\" closes nothing: remove it, or write the \"{\" it belongs to\n"
+		"p.conf:7: a comment that starts here is never closed: write */ behind it\n"},
+	{P "lists: { l = [ \"a\\b\", \"c ]; };\ndns = [ { name = \"r\"; } ];\n@include\negress = (\n { name = \"e\";\n",
+		"p.conf:2: a backslash in a string: names and paths need none: remove it\n"
+		"p.conf:2: a string that is not closed on its line: write \" behind it\n"
+		"p.conf:3: a bracket in [ ], which holds strings or numbers: write ( ) for groups\n"
+		"p.conf:4: @include without a file: write @include \"FILE\"\n"
+		"p.conf:6: \"{\" is never closed: the file ends before: complete it\n"
+		"p.conf:5: \"(\" is never closed: the file ends before: complete it\n"},
+	{P "@include \"absent\"\nrefusal = drop;\nodd = 1\nodder = 2 3;\n= 4;\n",
+		"p.conf:2: the file absent does not exist: create it or correct the path\n"
+		"p.conf:3: drop without quotes: write \"drop\"\n"
+		"p.conf:5: 3 cannot name a setting: use letters, digits, \"-\" and \"_\"\n"
+		"p.conf:6: an \"=\" without a name: write NAME = VALUE;\n"},
 };
 
 #endif

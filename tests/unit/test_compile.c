@@ -11,6 +11,7 @@
 
 #include "compile_rows.h"
 #include "postern/match.h"
+#include "syntax.h"
 
 static const char good_policy[] = "name = \"p\";\ndns = ( { name = \"r\"; priority = 1; action = \"ALLOW\"; "
 	"domains = \"example.com\"; ports = \"tcp/443\"; } );\n";
@@ -53,6 +54,27 @@ static void test_rows(struct kit *k)
 		/* file:line: what is wrong: what to do */
 		CHECK(strstr(strstr(k->output, ": ") + 2, ": ") != NULL || strstr(k->output, "did you mean") != NULL);
 	}
+	check_row("");
+}
+
+static void test_many(struct kit *k)
+{
+	char text[2048] = "name = \"p\";\n";
+
+	for (size_t i = 0; i < ARRAY_LEN(many_rows); i++) {
+		check_row(many_rows[i].want);
+		good_files();
+		kit_write("p.conf", many_rows[i].text);
+		CHECK(kit_compile(k) < 0);
+		CHECK_STR(k->output, many_rows[i].want);
+	}
+	check_row("too many");
+	good_files();
+	for (unsigned int i = 0; i < 50; i++)
+		strcat(text, "= 1;\n");
+	kit_write("p.conf", text);
+	CHECK(kit_compile(k) < 0 && k->n_errors == SYNTAX_ERRORS_MAX + 1);
+	CHECK(strstr(k->output, "p.conf:21: 20 errors up to here: correct them, what is behind was not read\n") != NULL);
 	check_row("");
 }
 
@@ -365,6 +387,7 @@ int main(void)
 
 	kit_init(&k);
 	test_rows(&k);
+	test_many(&k);
 	test_warnings(&k);
 	test_modes(&k);
 	test_kinds_of_files(&k);
