@@ -21,6 +21,7 @@ enum reason {
 	REASON_NO_SANDBOX,	 /* confined group or host, and no sandbox owns it */
 	REASON_MALFORMED,
 	REASON_FLOOD,		 /* over the limit of its sandbox; not looked at */
+	REASON_FORGED_SOURCE,	 /* not routed back to the interface that it came from */
 	/* names */
 	REASON_NO_RULE,		 /* nothing matched: denied */
 	REASON_RULE_BLOCK,	 /* a BLOCK rule */

@@ -19,6 +19,7 @@ static const char *const words[] = {
 	[REASON_NO_SANDBOX] = "no-sandbox",
 	[REASON_MALFORMED] = "malformed",
 	[REASON_FLOOD] = "flood",
+	[REASON_FORGED_SOURCE] = "forged-source",
 	[REASON_NO_RULE] = "no-rule",
 	[REASON_RULE_BLOCK] = "rule",
 	[REASON_REDIRECTION] = "redirection",

@@ -9,6 +9,11 @@ struct window_key fill_key(const struct judgement *r, const struct packet *p)
 	struct window_key k = {.slot = r->slot, .reason = (uint16_t)r->reason, .protocol = p->protocol,
 		.inbound = r->inbound};
 
+	if (r->reason == REASON_FORGED_SOURCE) { /* wherever it was going */
+		k.destination = p->source;
+		k.protocol = 0;
+		return k;
+	}
 	k.destination = r->turned ? p->source : p->destination;
 	k.port = r->turned ? p->source_port : p->destination_port;
 	return k;

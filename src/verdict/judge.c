@@ -336,11 +336,22 @@ static struct judgement reply(const struct judge *j, const struct packet *p, str
 	return r;
 }
 
+/* Dropped, whatever the policy does with refusals: nobody is there to be told. */
+static struct judgement forged(const struct judge *j, uint16_t slot)
+{
+	struct judgement r = refuse(j, slot, REASON_FORGED_SOURCE);
+
+	r.decision = DECISION_DROP;
+	return r;
+}
+
 struct judgement judge_packet(const struct judge *j, const struct verdict_packet *m, const struct packet *p,
 	bool well_formed, const struct attribution *by)
 {
 	struct sender sender = find_sender(j, m, p, by);
 
+	if (m->hook == HOOK_PREROUTING || (m->hook != HOOK_OUTPUT && m->mark == VERDICT_MARK_FORGED))
+		return forged(j, sender.slot);
 	if (!well_formed) {
 		struct judgement r = refuse(j, sender.slot, REASON_MALFORMED);
 

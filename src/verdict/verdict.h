@@ -24,13 +24,15 @@
 #define VERDICT_EVENTS_MAX 16
 
 enum verdict_hook { /* linux/netfilter.h, NF_INET_* */
+	HOOK_PREROUTING = 0, /* forged sources only */
 	HOOK_INPUT = 1,
 	HOOK_FORWARD = 2,
 	HOOK_OUTPUT = 3,
 };
 
-/* Marks of rules/postern.nft: what the receiver does not agree to, and a local reply that is not granted (chain reply). */
+/* Marks of rules/postern.nft: what the receiver does not agree to, a forged source, a local reply that is not granted (chain reply). */
 #define VERDICT_MARK_INBOUND 0x706f7369u
+#define VERDICT_MARK_FORGED 0x706f7370u
 #define VERDICT_MARK_REPLY 0x706f7372u
 
 /* What the queue says of a packet beside its bytes. */

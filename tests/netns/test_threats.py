@@ -67,8 +67,8 @@ LATE = """table inet late {
 class Field:
     """The sandbox that attacks, and the counters that must stand still."""
 
-    def __init__(self, net):
-        self.net, self.host, self.box = net, net.ns["host"], net.ns["box1"]
+    def __init__(self, net, daemon):
+        self.net, self.daemon, self.host, self.box = net, daemon, net.ns["host"], net.ns["box1"]
         self.host.nft(LATE)
         self.rows = 0
 
@@ -184,6 +184,22 @@ def fragments(f):
         ip4(B1, STRANGER, 6, tcp(B1, STRANGER, 4004, 443), options=b"\x07\x07\x04" + b"\0" * 5)])
 
 
+def forged_events(f):
+    """One event for each source, wherever its packets went; what is routed back to the box is none of them."""
+    forged = [STRANGER, "203.0.113.9", B2, STRANGER6, B2_6]
+    for source in forged:
+        event = f.daemon.wait_event(reason="forged-source", source=source)
+        lab.equal((event["kind"], event["action"], event["sandbox"], event["interface"]), ("refusal", "drop", "box1", "pt-box1"),
+                  f"forged source {source}: {event['count']} packets in an event")
+        check(bool(event.get("hardware") and event.get("file") and event.get("line")), "with hardware address and policy")
+    packets = [udp4("203.0.113.99", 2000 + n, src="198.51.100.77") for n in range(40)]
+    frames.send(f.box, packets)
+    lab.wait_for("the count", lambda: sum(e["count"] for e in f.daemon.events(reason="forged-source", source="198.51.100.77")) == 40)
+    n = len(f.daemon.events(reason="forged-source", source="198.51.100.77"))
+    check(n <= 2, f"40 packets of one source to 40 ports: {n} events")
+    lab.equal([f.daemon.events(reason="forged-source", source=s) for s in (B1, "192.0.2.3")], [[], []], "what is routed to the box is not forged")
+
+
 def sources(f):
     f.row("spoofed sources", [syn4(STRANGER, src=s) for s in (B2, GW, "10.0.0.10", "10.0.0.30", "203.0.113.9", "127.0.0.1", "192.0.2.3")]
           + [syn6(STRANGER6, src=s) for s in (B2_6, GW6, "2001:db8::10", "fe80::1")])
@@ -196,6 +212,7 @@ def sources(f):
         + [ip4(src, GW, 17, udp(src, GW, 7000, 123, secret)) for src in (STRANGER, "203.0.113.9")])
     time.sleep(4)  # a neighbour that is not there is given up after three seconds, and then an error is sent
     lab.equal(f.host_sent() - before, 0, "and none was sent outside, nor an error that quotes it")
+    forged_events(f)
     f.row("another sandbox's source and its permission", [syn4(LEARNT, src=B2), syn6(LEARNT6, src=B2_6)])
     f.row("\"replies\" to traffic that never came in", [syn4("10.0.0.30", 40000, flags="SA", sport=3000),
                                                        syn4("10.0.0.30", 40000, flags="A", sport=22, data=b"secret"),
@@ -277,7 +294,7 @@ def main(net):
     conf = labdaemon.conf_text({"box1": ('interface = "pt-box1"', "web"), "box2": ('interface = "pt-box2"', "web"),
                                 "user": ("uid = 64999", "web"), "user2": ("uid = 64998", "web")}, extra=CONF)
     daemon = labdaemon.Postern(net, conf, {"web.conf": POLICY}).start()
-    f = Field(net)
+    f = Field(net, daemon)
     for box, name in (("box1", "web.test"), ("box2", "other.test")):
         for rrtype in ("A", "AAAA"):
             check(len(lab.dig(net.ns[box], name, rrtype)) == 1, f"{box} has a pin for {name} {rrtype}")
