@@ -169,7 +169,7 @@ struct msg_attribute_ask {
 	struct message_header h;
 	uint8_t protocol;
 	struct addr source, destination;
-	uint16_t source_port, destination_port;
+	uint16_t source_port, destination_port; /* ICMP: identifier of an echo, or 0; type */
 };
 
 struct msg_attribute_reply {

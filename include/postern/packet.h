@@ -43,6 +43,7 @@ struct packet {
 	uint8_t tcp_flags;
 	uint16_t source_port;	   /* ICMP: code */
 	uint16_t destination_port; /* ICMP: type */
+	uint16_t echo_id;	   /* ICMP echo and its reply: identifier */
 };
 
 /*

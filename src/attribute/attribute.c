@@ -2,9 +2,10 @@
 /*
  * From a 5-tuple to a process: see the header.
  *
- *   socket   exact lookup in the kernel: uid, inode, id of the cgroup it was made in
+ *   socket   exact lookup in the kernel: uid, inode, id of the cgroup it was made in; of ping and raw sockets by their
+ *            tables, without cgroup
  *   cgroup   id to path; unit and container from the path
- *   process  only those of that cgroup, newest first, those of the socket's user before others
+ *   process  only those of that cgroup (where it is not known: all), newest first, those of the socket's user before others
  *
  * The cost of the last step is what others pay for one sandbox's scan, so it is bounded, and the processes
  * that were found lately are tried before a list is read: who scans is found at once. Where everything
@@ -22,6 +23,7 @@
 #include "identity.h"
 #include "postern/clock.h"
 #include "procs.h"
+#include "tables.h"
 
 #define RECENT_MAX 16
 
@@ -35,6 +37,7 @@ struct attribute {
 	struct diag *diag;
 	struct cgroups *cgroups; /* NULL: no cgroup v2 here */
 	struct procs *procs;
+	struct tables *tables;
 	uint64_t counters[COUNTER_ATTRIBUTE_COUNT];
 	struct recent recent[RECENT_MAX]; /* newest first */
 	int32_t pids[CGROUPS_PIDS_MAX];
@@ -51,6 +54,8 @@ int attribute_new(struct attribute **ret_attribute)
 	if (rc == 0)
 		rc = procs_new(&a->procs);
 	if (rc == 0)
+		rc = tables_new(&a->tables);
+	if (rc == 0)
 		rc = cgroups_new(&a->cgroups);
 	if (rc < 0 && rc != -ENOENT) {
 		attribute_free(a);
@@ -66,6 +71,7 @@ void attribute_free(struct attribute *a)
 		return;
 	diag_free(a->diag);
 	procs_free(a->procs);
+	tables_free(a->tables);
 	cgroups_free(a->cgroups);
 	free(a);
 }
@@ -112,9 +118,10 @@ static bool find_process(struct attribute *a, const struct diag_socket *s, int c
 
 	if (procs_find(a->procs, search, recent, recent_pids(a, s, recent), by))
 		return true;
-	if (cgroup_fd < 0)
-		return false;
-	n = cgroups_pids(a->cgroups, cgroup_fd, a->pids, CGROUPS_PIDS_MAX);
+	if (cgroup_fd >= 0)
+		n = cgroups_pids(a->cgroups, cgroup_fd, a->pids, CGROUPS_PIDS_MAX);
+	else
+		n = procs_list(a->procs, a->pids, CGROUPS_PIDS_MAX);
 	return n > 0 && procs_find(a->procs, search, a->pids, (size_t)n, by);
 }
 
@@ -128,7 +135,7 @@ void attribute_answer(struct attribute *a, const struct msg_attribute_ask *ask, 
 
 	a->counters[COUNTER_ATTRIBUTE_asked]++;
 	*ret_by = by;
-	if (diag_find(a->diag, ask, &s) < 0)
+	if (diag_find(a->diag, ask, &s) < 0 && tables_find(a->tables, ask, &s) < 0)
 		return;
 	a->counters[COUNTER_ATTRIBUTE_sockets_found]++;
 	by.found = true;

@@ -58,6 +58,42 @@ void procs_free(struct procs *p)
 	free(p);
 }
 
+/* One buffer of entries of /proc. */
+static size_t take_pids(const struct procs *p, long len, int32_t *ret_pids, size_t n)
+{
+	size_t count = 0;
+
+	for (long at = 0; at < len && count < n;) {
+		const struct entry *e = (const void *)((const char *)p->dents + at);
+		long pid = strtol(e->name, NULL, 10);
+
+		if (pid > 0 && pid <= INT32_MAX)
+			ret_pids[count++] = (int32_t)pid;
+		at += e->reclen;
+	}
+	return count;
+}
+
+int procs_list(struct procs *p, int32_t *ret_pids, size_t n)
+{
+	int fd = openat(p->proc_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	size_t count = 0;
+	long len;
+
+	if (fd < 0)
+		return -errno;
+	while (count < n && (len = syscall(SYS_getdents64, fd, p->dents, DENTS_BYTES)) > 0)
+		count += take_pids(p, len, ret_pids + count, n - count);
+	close(fd);
+	for (size_t i = 0; i < count / 2; i++) { /* the kernel counts upwards */
+		int32_t pid = ret_pids[i];
+
+		ret_pids[i] = ret_pids[count - 1 - i];
+		ret_pids[count - 1 - i] = pid;
+	}
+	return (int)count;
+}
+
 static int open_process(const struct procs *p, int32_t pid)
 {
 	char name[16];
@@ -144,15 +180,45 @@ static void read_exe(int dir, struct attribution *by)
 	by->exe[n > 0 ? n : 0] = '\0';
 }
 
+/* The line "0::/PATH" of /proc/PID/cgroup (cgroups(7)). */
+static void read_cgroup_v2(const char *lines, struct attribution *by)
+{
+	const char *at = strncmp(lines, "0::/", 4) == 0 ? lines : strstr(lines, "\n0::/");
+	size_t len;
+
+	if (!at)
+		return;
+	at = strchr(at, '/') + 1;
+	len = strcspn(at, "\n");
+	if (len >= sizeof(by->cgroup))
+		len = sizeof(by->cgroup) - 1;
+	memcpy(by->cgroup, at, len);
+	by->cgroup[len] = '\0';
+	if (len)
+		identity_from_path(by->cgroup, by);
+	else
+		by->cgroup[0] = '/';
+}
+
+static void read_cgroups(int dir, struct attribution *by)
+{
+	char lines[2048];
+
+	if (by->container[0] || (by->cgroup[0] && strcmp(by->cgroup, "/") != 0) ||
+		!read_file(dir, "cgroup", lines, sizeof(lines)))
+		return;
+	if (!by->cgroup[0])
+		read_cgroup_v2(lines, by);
+	if (strcmp(by->cgroup, "/") == 0)
+		identity_from_lines(lines, by);
+}
+
 static void describe(int dir, int32_t pid, struct attribution *by)
 {
-	char cgroups[2048];
-
 	by->pid = pid;
 	read_exe(dir, by);
 	read_command(dir, by);
-	if (!by->container[0] && strcmp(by->cgroup, "/") == 0 && read_file(dir, "cgroup", cgroups, sizeof(cgroups)))
-		identity_from_lines(cgroups, by);
+	read_cgroups(dir, by);
 }
 
 /* Looks into one process where its user is the socket's (@same_user) or is not. */

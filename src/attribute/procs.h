@@ -27,10 +27,12 @@ struct procs_search {
 
 POSTERN_MUST_CHECK int procs_new(struct procs **ret_procs); /* 0 or -errno */
 void procs_free(struct procs *p);			      /* NULL is fine */
+/* The pids of the whole machine, highest first; returns how many, at most @n (then the lowest ones), or -errno. */
+POSTERN_MUST_CHECK int procs_list(struct procs *p, int32_t *ret_pids, size_t n);
 /*
- * Looks for the first of @pids that holds the socket and fills pid, executable and command line of @by; for a
- * process at the root of the cgroup v2 hierarchy (@by->cgroup "/") also the container that its other cgroups
- * name. False: none does, or the limits were reached.
+ * Looks for the first of @pids that holds the socket and fills pid, executable and command line of @by; where
+ * @by->cgroup is not known also that (the process's, not the socket's), with unit and container; for a process at the root of
+ * the cgroup v2 hierarchy (@by->cgroup "/") the container that its other cgroups name. False: none does, or the limits were reached.
  */
 bool procs_find(struct procs *p, struct procs_search *s, const int32_t *pids, size_t n, struct attribution *by);
 

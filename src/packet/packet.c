@@ -84,6 +84,10 @@ static int parse_icmp(struct bytes_reader *r, const struct upper *u, struct pack
 {
 	p->destination_port = bytes_read_u8(r);
 	p->source_port = bytes_read_u8(r);
+	bytes_skip(r, 2); /* checksum */
+	if (p->protocol == PROTOCOL_ICMP ? p->destination_port == 8 || p->destination_port == 0 :
+					   p->destination_port == 128 || p->destination_port == 129)
+		p->echo_id = bytes_read_u16(r);
 	return r->failed || u->len < ICMP_HEADER ? -EBADMSG : 0;
 }
 

@@ -216,6 +216,8 @@ static bool hold(struct verdict *v, const struct held *h, uint64_t now_ms, struc
 	*ask = (struct msg_attribute_ask){.h.seq = v->held[i].seq, .protocol = h->packet.protocol,
 		.source = h->packet.source, .destination = h->packet.destination,
 		.source_port = h->packet.source_port, .destination_port = h->packet.destination_port};
+	if (h->packet.protocol == PROTOCOL_ICMP || h->packet.protocol == PROTOCOL_ICMPV6)
+		ask->source_port = h->packet.echo_id;
 	return true;
 }
 
@@ -233,8 +235,6 @@ static bool wants_attribution(struct verdict *v, const struct judge *j, const st
 
 	if (h->meta.hook != HOOK_OUTPUT || !(h->meta.has_uid || needed))
 		return false;
-	if (h->packet.protocol != PROTOCOL_TCP && h->packet.protocol != PROTOCOL_UDP)
-		return false; /* the kernel has no lookup for other sockets */
 	if (r->reason == REASON_MALFORMED)
 		return false;
 	return needed || (r->reason != REASON_NONE && !windows_find(v->windows, &key));

@@ -112,6 +112,20 @@ static void test_told(void)
 	lab_close();
 }
 
+static void test_ping(void)
+{
+	const struct sent ping = {LOCAL, "192.0.2.2", "198.51.100.9", PROTOCOL_ICMP, 8, 1000, 0, 0, false, TOLD_OTHER};
+
+	check_row("ping");
+	lab_open(true);
+	send_packet(&ping);
+	CHECK(lab.out.n_asks == 1 && lab.out.asks[0].protocol == PROTOCOL_ICMP && lab.out.decisions.n == 0);
+	reply(lab.out.asks[0].h.seq, "/bin/ping", "", 1000);
+	CHECK(lab.out.decisions.n == 1 && lab.out.decisions.entries[0].decision == DECISION_REFUSE);
+	CHECK(only_event()->by.pid == 77);
+	lab_close();
+}
+
 /* Without that, who it was is known only from the reply; until then nothing is let through. */
 static void test_cgroup(void)
 {
@@ -222,6 +236,7 @@ int main(void)
 	test_late();
 	test_bad_replies();
 	test_told();
+	test_ping();
 	test_cgroup();
 	test_held_share();
 	test_reply_packet();
