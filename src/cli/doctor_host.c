@@ -68,11 +68,16 @@ static void look_at_flowtables(struct doctor *d)
 
 	json_array_foreach(json_object_get(list, "nftables"), i, item) {
 		const json_t *flow = json_object_get(item, "flowtable");
+		const char *name = member_text(flow, "name"), *family = member_text(flow, "family"), *table = member_text(flow, "table");
+		char cure[512];
 
-		if (flow && !is_ours(flow, "table"))
-			doctor_find(d, FINDING_PROBLEM, "nft delete flowtable, after the rules that add flows to it",
-				"flowtable %s in table %s %s: flows in it pass by the forward hook, and outlive a reload that forbids them",
-				member_text(flow, "name"), member_text(flow, "family"), member_text(flow, "table"));
+		if (!flow || is_ours(flow, "table"))
+			continue;
+		snprintf(cure, sizeof(cure), "delete the rules that say `flow add @%s`, then run nft delete flowtable %s %s %s", name, family,
+			table, name);
+		doctor_find(d, FINDING_PROBLEM, cure,
+			"flowtable %s in table %s %s: flows in it pass by the forward hook, and outlive a reload that forbids them", name,
+			family, table);
 	}
 	json_decref(list);
 }

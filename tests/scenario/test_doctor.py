@@ -52,14 +52,14 @@ class Test(unittest.TestCase):
         os.chmod(path, mode)
         return path
 
-    def lay(self, path, text):
+    def lay(self, path, text, mode=0o644):
         """Lays a file with that text over @path."""
         if not os.path.exists(path):
             return
-        sh("mount", "--bind", self.write(path.replace("/", "_"), text), os.path.realpath(path))
+        sh("mount", "--bind", self.write(path.replace("/", "_"), text, mode), os.path.realpath(path))
         self.addCleanup(sh, "umount", os.path.realpath(path))
 
-    def doctor(self):
+    def doctor(self, cures=False):
         done = subprocess.run([POSTERN, "doctor", "--json", "--socket", self.socket, "--config", self.conf, "--libexec-dir", os.path.dirname(POLICY),
                                "--rules", f"{SOURCE}/rules/postern.nft"], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120,
                               check=False)
@@ -70,7 +70,7 @@ class Test(unittest.TestCase):
         self.assertTrue(all(f["cure"] for f in answer["findings"]))
         self.assertEqual(answer["ok"], done.returncode == 0)
         self.assertEqual(answer["ok"], not any(w == "problem" for w, _ in found))
-        return found
+        return answer["findings"] if cures else found
 
     def finds(self, weight, part):
         found = self.doctor()
@@ -108,6 +108,20 @@ class Test(unittest.TestCase):
                           stderr=subprocess.DEVNULL).returncode:
             self.skipTest("this kernel has no flowtables")
         self.finds("problem", "flowtable ft in table inet fast")
+
+    def test_flowtable_listed(self):
+        """The same on a kernel that has none: nft lists what libnftables-json(5) says it would."""
+        nft = os.path.realpath(shutil.which("nft"))
+        shutil.copy(nft, os.path.join(self.etc, "real"))
+        def flow(family, table, name):
+            return {"flowtable": {"family": family, "name": name, "table": table, "handle": 2, "hook": "ingress", "prio": 0, "dev": ["lo", "eth0"]}}
+        listing = json.dumps({"nftables": [{"metainfo": {"json_schema_version": 1}}, flow("ip", "fast", "ft"), flow("inet", "postern", "own")]})
+        self.lay(nft, f"#!/bin/sh\nif [ \"$*\" = '-j list flowtables' ]; then echo '{listing}'; else exec {self.etc}/real \"$@\"; fi\n", 0o755)
+        found = self.doctor(cures=True)
+        flows = [f for f in found if "flowtable" in f["finding"]]
+        self.assertEqual([f["weight"] for f in flows], ["problem"])
+        self.assertTrue(flows[0]["finding"].startswith("flowtable ft in table ip fast: "))
+        self.assertEqual(flows[0]["cure"], "delete the rules that say `flow add @ft`, then run nft delete flowtable ip fast ft")
 
     def test_resolvers(self):
         self.lay("/etc/resolv.conf", "# x\noptions edns0\nnameserver 127.0.0.53\n")
