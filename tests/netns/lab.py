@@ -71,9 +71,9 @@ def _logs():
             _tail(os.path.join(labcell.WORK, name))
 
 
-def _inside(main):
+def _inside(main, place):
     try:
-        main(Internet().up())
+        main(place())
     except Skip as e:
         print(f"skipped: {e}")
         return labcell.SKIP
@@ -87,11 +87,12 @@ def _inside(main):
     return 0
 
 
-def test(main):
+def test(main, place=lambda: Internet().up()):
+    """place: makes, inside the cell, what main is given."""
     sys.stdout.reconfigure(line_buffering=True)
     try:
         if os.environ.get(labcell.INSIDE):
-            sys.exit(_inside(main))
+            sys.exit(_inside(main, place))
         sys.exit(labcell.supervise([sys.executable, *sys.argv]))
     except Skip as e:
         print(f"skipped: {e}")

@@ -13,6 +13,7 @@ import os
 import subprocess
 import sys
 
+import lab
 import labcell
 from labcell import Ns, wait_for
 
@@ -158,3 +159,22 @@ class Held:
     def close(self):
         self.proc.stdin.close()
         self.proc.wait()
+
+
+def _place():
+    labcell.furnish()
+    return RuleLab().up()
+
+
+def test(main):
+    """As lab.test(), with a RuleLab."""
+    lab.test(main, _place)
+
+
+def test_parts(parts):
+    """Each with one RuleLab, in order; those alone that the command line names, if it names any."""
+    def main(net):
+        for part in parts:
+            if len(sys.argv) < 2 or part.__name__ in sys.argv[1:]:
+                part(net)
+    test(main)

@@ -7,13 +7,12 @@ no packet reached the stranger. Both families, each kind of sandbox.
 import os
 import struct
 import socket
-import subprocess
 import sys
-import traceback
 
 import lab
 import labcell
-from rulelab import LOOP_REFUSES, RuleLab
+import rulelab
+from rulelab import LOOP_REFUSES
 
 V4, V6 = "203.0.113.7", "2001:db8:113::7"
 OTHER = {4: "203.0.113.8", 6: "2001:db8:113::8"}
@@ -520,32 +519,5 @@ def neighbours(net):
     lab.equal(net.probe("boxa", "tcp", V6, "80"), "refused", "the rest is shut")
 
 
-def main():
-    net = RuleLab().up()
-    for part in (shut, settings, each_kind, reloaded, older_flows, overlap, receivers, host_services, uid_listens, upstreams,
-                 crafted, marks, floods, neighbours):
-        if len(sys.argv) < 2 or part.__name__ in sys.argv[1:]:
-            part(net)
-
-
-def inside():
-    try:
-        labcell.furnish()
-        main()
-    except labcell.Skip as e:
-        print(f"skipped: {e}")
-        return labcell.SKIP
-    except (labcell.LabError, OSError, subprocess.SubprocessError, AttributeError, IndexError, ValueError):
-        traceback.print_exc()
-        return 1
-    return 1 if lab.failed() else 0
-
-
-sys.stdout.reconfigure(line_buffering=True)
-if os.environ.get(labcell.INSIDE):
-    sys.exit(inside())
-try:
-    sys.exit(labcell.supervise([sys.executable, *sys.argv]))
-except labcell.Skip as e:
-    print(f"skipped: {e}")
-    sys.exit(labcell.SKIP)
+rulelab.test_parts((shut, settings, each_kind, reloaded, older_flows, overlap, receivers, host_services, uid_listens, upstreams,
+                    crafted, marks, floods, neighbours))

@@ -7,11 +7,11 @@ uid 1000 of the host `three`, a cgroup of the host `four`, the rest of the host 
 import os
 import subprocess
 import sys
-import traceback
 
 import lab
 import labcell
-from rulelab import PROBE, RuleLab
+import rulelab
+from rulelab import PROBE
 
 BUILD = os.environ["POSTERN_BUILD"]
 V4, V6 = "203.0.113.7", "2001:db8:113::7"
@@ -172,8 +172,7 @@ def aggregated(net, rig):
     lab.check(total == sent and events <= 2, f"{sent} packets, {events} events, {total} counted")
 
 
-def main():
-    net = RuleLab().up()
+def main(net):
     group = labcell.cgroup("box")
     net.load(loop=None)
     net.add("sandbox_iface pa\nsandbox_prefix4 192.0.2.16/28\nsandbox_prefix6 2001:db8:b::/64\nsandbox_uid 1000\n"
@@ -191,24 +190,4 @@ def main():
     lab.equal(rig.proc.wait(10), 0, "ends with its channel")
 
 
-def inside():
-    try:
-        labcell.furnish()
-        main()
-    except labcell.Skip as e:
-        print(f"skipped: {e}")
-        return labcell.SKIP
-    except (labcell.LabError, OSError, subprocess.SubprocessError, AttributeError, IndexError, ValueError):
-        traceback.print_exc()
-        return 1
-    return 1 if lab.failed() else 0
-
-
-sys.stdout.reconfigure(line_buffering=True)
-if os.environ.get(labcell.INSIDE):
-    sys.exit(inside())
-try:
-    sys.exit(labcell.supervise([sys.executable, *sys.argv]))
-except labcell.Skip as e:
-    print(f"skipped: {e}")
-    sys.exit(labcell.SKIP)
+rulelab.test(main)

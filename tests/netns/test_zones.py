@@ -6,13 +6,10 @@ local socket that binds A's source port a moment later, an interface behind whic
 B may reach by itself must work on the same ports: replies that would look alike get another source port.
 """
 import os
-import subprocess
-import sys
-import traceback
 
 import lab
 import labcell
-from rulelab import RuleLab
+import rulelab
 
 V4, V6 = "203.0.113.7", "2001:db8:113::7"
 A, B = 4711, 4720
@@ -175,31 +172,4 @@ def address_handed_on(net):
         net.ns["boxb"].ip(f"{ip}addr del {own}/{bits} dev eth0")
 
 
-def main():
-    net = RuleLab().up()
-    for part in (datagrams, between_kinds, host_and_sandbox, segments, replies, forged_sources, address_handed_on):
-        if len(sys.argv) < 2 or part.__name__ in sys.argv[1:]:
-            part(net)
-
-
-def inside():
-    try:
-        labcell.furnish()
-        main()
-    except labcell.Skip as e:
-        print(f"skipped: {e}")
-        return labcell.SKIP
-    except (labcell.LabError, OSError, subprocess.SubprocessError, AttributeError, IndexError, ValueError):
-        traceback.print_exc()
-        return 1
-    return 1 if lab.failed() else 0
-
-
-sys.stdout.reconfigure(line_buffering=True)
-if os.environ.get(labcell.INSIDE):
-    sys.exit(inside())
-try:
-    sys.exit(labcell.supervise([sys.executable, *sys.argv]))
-except labcell.Skip as e:
-    print(f"skipped: {e}")
-    sys.exit(labcell.SKIP)
+rulelab.test_parts((datagrams, between_kinds, host_and_sandbox, segments, replies, forged_sources, address_handed_on))
