@@ -82,6 +82,24 @@ static void look_at_flowtables(struct doctor *d)
 	json_decref(list);
 }
 
+/* Packets that the first counter of chain `full` has seen: new flows of sandboxes that have all the ruleset grants them. */
+static void look_at_crowded(struct doctor *d)
+{
+	json_t *list = nft_list("chain inet " TABLE " full"), *item;
+	json_int_t refused = 0;
+	size_t i;
+
+	json_array_foreach(json_object_get(list, "nftables"), i, item) {
+		const json_t *first = json_array_get(json_object_get(json_object_get(item, "rule"), "expr"), 0);
+
+		refused += json_integer_value(json_object_get(json_object_get(first, "counter"), "packets"));
+	}
+	json_decref(list);
+	if (refused)
+		doctor_find(d, FINDING_WARNING, "see whose they are: conntrack -L; sandboxes with many: nft list sets, flows_*",
+			"%" JSON_INTEGER_FORMAT " packets were refused because their sandbox has 4096 flows already", refused);
+}
+
 static const struct {
 	const char *unit, *does, *cure;
 	enum finding_weight weight;
@@ -109,6 +127,7 @@ void doctor_firewalls(struct doctor *d)
 	if (d->root) {
 		look_at_tables(d);
 		look_at_flowtables(d);
+	look_at_crowded(d);
 	}
 	look_at_services(d);
 }

@@ -55,10 +55,35 @@ static void look_at_rules(struct doctor *d)
 			"this kernel has no queue expression: the xt target NFQUEUE is used instead");
 }
 
+/* The column "drop" of all processors: packets for which no entry could be made. */
+static unsigned long conntrack_dropped(void)
+{
+	char text[65536], *line, *word, *lines, *words;
+	unsigned long sum = 0;
+	int column = -1;
+
+	if (!doctor_read("/proc/net/stat/nf_conntrack", text, sizeof(text)))
+		return 0;
+	for (line = strtok_r(text, "\n", &lines); line; line = strtok_r(NULL, "\n", &lines)) {
+		bool head = column < 0;
+		int i = 0;
+
+		for (word = strtok_r(line, " ", &words); word; word = strtok_r(NULL, " ", &words), i++) {
+			if (head && strcmp(word, "drop") == 0)
+				column = i;
+			else if (!head && i == column)
+				sum += strtoul(word, NULL, 16);
+		}
+		if (head && column < 0)
+			return 0;
+	}
+	return sum;
+}
+
 static void look_at_conntrack(struct doctor *d)
 {
 	char count[32], max[32];
-	unsigned long n, m;
+	unsigned long n, m, dropped = conntrack_dropped();
 
 	if (doctor_read("/proc/sys/net/netfilter/nf_conntrack_count", count, sizeof(count)) &&
 		doctor_read("/proc/sys/net/netfilter/nf_conntrack_max", max, sizeof(max))) {
@@ -68,6 +93,9 @@ static void look_at_conntrack(struct doctor *d)
 			doctor_find(d, FINDING_WARNING, "sysctl net.netfilter.nf_conntrack_max=, with a larger number",
 				"the connection table holds %lu of %lu flows: when it is full, new ones are dropped", n, m);
 	}
+	if (dropped)
+		doctor_find(d, FINDING_NOTE, "sysctl net.netfilter.nf_conntrack_max=, with a larger number, if it happens again",
+			"the connection table was full: %lu packets were dropped since boot", dropped);
 	if (doctor_read("/proc/sys/net/netfilter/nf_conntrack_helper", count, sizeof(count)) && count[0] == '1')
 		doctor_find(d, FINDING_WARNING, "sysctl net.netfilter.nf_conntrack_helper=0",
 			"connection tracking helpers are assigned by port: hostile protocols can open related flows");

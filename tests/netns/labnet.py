@@ -171,7 +171,7 @@ class Stranger:
             }
         }""")
         with open(f"{WORK}/stranger.log", "wb") as log:
-            self.ns.popen([sys.executable, f"{HERE}/stranger.py", "eth0", self.log], stdout=log, stderr=log)
+            self.proc = self.ns.popen([sys.executable, f"{HERE}/stranger.py", "eth0", self.log], stdout=log, stderr=log)
         wait_for("the stranger's servers", lambda: self.ns.listening(53, "udp") and self.ns.listening(9)
                  and os.path.exists(self.log))
 

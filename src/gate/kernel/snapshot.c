@@ -79,32 +79,65 @@ const char *snapshot_string(const struct nlattr *a)
 	return a && !mnl_attr_validate(a, MNL_TYPE_NUL_STRING) ? mnl_attr_get_str(a) : "";
 }
 
-/* Expressions that hold nothing but what they have seen so far. */
-static const struct nlattr *stateful_name(const struct nlattr *expr)
+static const char *expr_name(const struct nlattr *expr)
 {
 	const struct nlattr *a;
 
 	mnl_attr_for_each_nested(a, expr)
-		if (mnl_attr_get_type(a) == NFTA_EXPR_NAME &&
-			(strcmp(snapshot_string(a), "counter") == 0 || strcmp(snapshot_string(a), "last") == 0))
-			return a;
-	return NULL;
+		if (mnl_attr_get_type(a) == NFTA_EXPR_NAME)
+			return snapshot_string(a);
+	return "";
 }
 
+static void copy_attr(struct nlmsghdr *h, const struct nlattr *a)
+{
+	mnl_attr_put(h, a->nla_type, mnl_attr_get_payload_len(a), mnl_attr_get_payload(a));
+}
+
+/* Of a set without timeouts the kernel tells a timeout of 0, and does not take it back (6.18: EOPNOTSUPP). */
+static void copy_dynset_data(struct nlmsghdr *h, const struct nlattr *data)
+{
+	struct nlattr *nest = mnl_attr_nest_start(h, NFTA_EXPR_DATA);
+	const struct nlattr *a;
+
+	mnl_attr_for_each_nested(a, data)
+		if (mnl_attr_get_type(a) != NFTA_DYNSET_TIMEOUT || mnl_attr_validate(a, MNL_TYPE_U64) || mnl_attr_get_u64(a))
+			copy_attr(h, a);
+	mnl_attr_nest_end(h, nest);
+}
+
+static void copy_dynset(struct nlmsghdr *h, const struct nlattr *expr)
+{
+	struct nlattr *elem = mnl_attr_nest_start(h, NFTA_LIST_ELEM);
+	const struct nlattr *a;
+
+	mnl_attr_for_each_nested(a, expr) {
+		if (mnl_attr_get_type(a) == NFTA_EXPR_DATA)
+			copy_dynset_data(h, a);
+		else
+			copy_attr(h, a);
+	}
+	mnl_attr_nest_end(h, elem);
+}
+
+/* Expressions that hold nothing but what they have seen so far are made anew, by their name. */
 static void copy_expressions(struct nlmsghdr *h, const struct nlattr *list)
 {
 	struct nlattr *nest = mnl_attr_nest_start(h, NFTA_RULE_EXPRESSIONS), *elem;
-	const struct nlattr *expr, *name;
+	const struct nlattr *expr;
 
 	mnl_attr_for_each_nested(expr, list) {
-		name = stateful_name(expr);
-		if (name) {
+		const char *name = expr_name(expr);
+
+		if (strcmp(name, "counter") == 0 || strcmp(name, "last") == 0) {
 			elem = mnl_attr_nest_start(h, NFTA_LIST_ELEM);
-			mnl_attr_put_strz(h, NFTA_EXPR_NAME, mnl_attr_get_str(name));
+			mnl_attr_put_strz(h, NFTA_EXPR_NAME, name);
 			mnl_attr_nest_end(h, mnl_attr_nest_start(h, NFTA_EXPR_DATA));
 			mnl_attr_nest_end(h, elem);
+		} else if (strcmp(name, "dynset") == 0) {
+			copy_dynset(h, expr);
 		} else {
-			mnl_attr_put(h, expr->nla_type, mnl_attr_get_payload_len(expr), mnl_attr_get_payload(expr));
+			copy_attr(h, expr);
 		}
 	}
 	mnl_attr_nest_end(h, nest);
