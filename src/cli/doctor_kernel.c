@@ -48,7 +48,7 @@ static void look_at_rules(struct doctor *d)
 		doctor_find(d, FINDING_NOTE, "run doctor on the machine itself", "no network namespace can be made here to try the ruleset in");
 	else if (rc != 0)
 		doctor_find(d, FINDING_PROBLEM,
-			"see `unshare -n nft -f` with that file; a kernel needs NF_TABLES_INET, NFT_CT, NFT_SOCKET, NFT_REDIR, NFT_REJECT_INET",
+			"see `unshare -n nft -f` with that file; a kernel needs NF_TABLES_INET, NFT_CT, NFT_CONNLIMIT, NFT_SOCKET, NFT_REDIR, NFT_REJECT_INET",
 			"this kernel does not take the ruleset %s", rules[2]);
 	if (rc == 0 && doctor_run(queue, true, NULL) != 0)
 		doctor_find(d, FINDING_NOTE, "none needed; a kernel with CONFIG_NFT_QUEUE has it",
