@@ -85,7 +85,7 @@ unsigned int channel_send_many(struct channel *c, enum message_type type, void *
 	do {
 		chunk = n - sent < SEND_BATCH ? n - sent : SEND_BATCH;
 		for (unsigned int i = 0; i < chunk; i++, at += size) {
-			struct message_header *h = (struct message_header *)at;
+			struct message_header *h = (void *)at; /* messages are aligned, and so are their sizes */
 
 			h->type = (uint16_t)type;
 			h->size = (uint16_t)size;
