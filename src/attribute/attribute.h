@@ -11,7 +11,7 @@
 #include "postern/counters.h"
 #include "postern/message.h"
 
-#define ATTRIBUTE_BUDGET_US 5000 /* for all questions of one turn; postern-verdict waits 20 ms */
+#define ATTRIBUTE_BUDGET_US 5000 /* for all questions of one turn; postern-verdict waits VERDICT_HOLD_MS */
 
 struct attribute;
 

@@ -17,7 +17,7 @@
 #include "postern/image.h"
 #include "postern/message.h"
 
-#define VERDICT_HOLD_MS 40  /* a packet waits for its attribution this long: refusals are to return within 50 ms */
+#define VERDICT_HOLD_MS 30  /* a packet waits for its attribution this long: refusals are to return within 50 ms */
 #define VERDICT_LATE_MS 1000 /* an answer that comes later still goes into the event, this long */
 #define VERDICT_HELD_MAX 256
 #define VERDICT_HELD_SHARE 64 /* packets of one uid whose answer is waited for; the rest is decided at once */

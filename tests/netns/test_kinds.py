@@ -14,7 +14,7 @@ import labcell
 import labdaemon
 
 LIMIT_MS = 50
-HOLD_MS = 40  # VERDICT_HOLD_MS: so long a packet waits for the process behind it
+HOLD_MS = 30  # VERDICT_HOLD_MS: so long a packet waits for the process behind it
 PLAIN = bool(os.environ.get("POSTERN_WANT_PLAIN"))  # figures are those of the build as shipped
 TRIES = 3
 UID = 64999
