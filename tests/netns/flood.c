@@ -3,12 +3,13 @@
  * A sandbox that misbehaves, at a given rate, for a given time.
  *
  * flood scan PREFIX24 RATE SECONDS      UDP packets to addresses and ports of A.B.C.0/24, another one each
- * flood dns RESOLVER RATE SECONDS       DNS queries for names that nobody has asked before
+ * flood dns RESOLVER RATE SECONDS [ZONE] DNS queries for names below ZONE.test (nowhere.test) that nobody has asked before
  *
- * Prints `sent N per_second N`. Paced in steps of a millisecond, so that RATE is held as closely as the machine can.
+ * Prints `sent N per_second N` at its end, which SIGTERM brings sooner. Paced in steps of a millisecond, so that RATE is held as closely as the machine can.
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,8 +22,17 @@ struct flood {
 	int fd;
 	uint32_t base; /* host order */
 	uint32_t n;
+	const char *zone;
 	int dns;
 };
+
+static volatile sig_atomic_t ended;
+
+static void on_term(int signo)
+{
+	(void)signo;
+	ended = 1;
+}
 
 static uint64_t now_us(void)
 {
@@ -32,15 +42,25 @@ static uint64_t now_us(void)
 	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
 }
 
-static size_t dns_query(uint8_t *wire, uint32_t n)
+static size_t label(uint8_t *wire, size_t at, const char *text)
 {
-	int len;
+	size_t len = strlen(text);
 
-	memcpy(wire, (uint8_t[]){n >> 8 & 255, n & 255, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0}, 12);
-	len = snprintf((char *)wire + 13, 32, "f%09u", n);
-	wire[12] = (uint8_t)len;
-	memcpy(wire + 13 + len, "\5flood\4test\0\0\1\0\1", 17);
-	return 13 + (size_t)len + 16;
+	wire[at] = (uint8_t)len;
+	memcpy(wire + at + 1, text, len);
+	return at + 1 + len;
+}
+
+static size_t dns_query(uint8_t *wire, uint32_t n, const char *zone)
+{
+	size_t at = 12;
+	char name[16];
+
+	memcpy(wire, (uint8_t[]){n >> 8 & 255, n & 255, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0}, at);
+	snprintf(name, sizeof(name), "f%09u", n);
+	at = label(wire, label(wire, label(wire, at, name), zone), "test");
+	memcpy(wire + at, "\0\0\1\0\1", 5);
+	return at + 5;
 }
 
 static int send_one(struct flood *f)
@@ -53,7 +73,7 @@ static int send_one(struct flood *f)
 	if (f->dns) {
 		sa.sin_addr.s_addr = htonl(f->base);
 		sa.sin_port = htons(53);
-		len = dns_query(wire, f->n);
+		len = dns_query(wire, f->n, f->zone);
 	} else {
 		sa.sin_addr.s_addr = htonl((f->base & 0xffffff00) | (f->n * 7 & 255));
 		sa.sin_port = htons((uint16_t)(1024 + f->n % 60000));
@@ -63,11 +83,12 @@ static int send_one(struct flood *f)
 
 int main(int argc, char **argv)
 {
-	if (argc != 5) {
-		fprintf(stderr, "usage: flood scan|dns ADDRESS RATE SECONDS\n");
+	if (argc < 5 || argc > 6 || (argc == 6 && strlen(argv[5]) > 32)) {
+		fprintf(stderr, "usage: flood scan|dns ADDRESS RATE SECONDS [ZONE]\n");
 		return 2;
 	}
-	struct flood f = {.fd = socket(AF_INET, SOCK_DGRAM, 0), .dns = strcmp(argv[1], "dns") == 0};
+	struct flood f = {.fd = socket(AF_INET, SOCK_DGRAM, 0), .dns = strcmp(argv[1], "dns") == 0,
+		.zone = argc == 6 ? argv[5] : "nowhere"};
 	uint64_t rate = strtoul(argv[3], NULL, 10), began = now_us(), sent = 0, tried = 0;
 	uint64_t until = began + strtoul(argv[4], NULL, 10) * 1000000;
 	struct in_addr a;
@@ -75,7 +96,8 @@ int main(int argc, char **argv)
 	if (inet_pton(AF_INET, argv[2], &a) != 1)
 		return 2;
 	f.base = ntohl(a.s_addr);
-	while (now_us() < until) {
+	signal(SIGTERM, on_term);
+	while (!ended && now_us() < until) {
 		uint64_t due = (now_us() - began) * rate / 1000000;
 
 		for (; tried < due; tried++)

@@ -199,6 +199,23 @@ def limits(net, rig):
     check(got == b"" and how == "closed" and 8 < took_s < 13, f"half a question is waited for 10 s, no longer ({took_s} s)")
 
 
+def allowance(net, rig):
+    """The default: 2000 at once, then 1000 a second. (limits() has given time to fill it.)"""
+    box1, box2, server = net.ns["box1"], net.ns["box2"], "198.51.100.1"
+    limited = rig.counter("rate_limited")
+    many = b"".join(framed(question("blocked.example", ident=i)) for i in range(3500))
+    got, how, _ = tcp_client(box1, server, [many.hex()], 3.0)
+    equal((sorted(idents(got)), how), (list(range(3500)), "open"), "3500 pipelined questions: held, none lost")
+    check(rig.counter("rate_limited") > limited, "and they were over the allowance")
+    looked_at, began_s = rig.counter("queries_udp"), time.monotonic()
+    flood = box1.popen([f"{BUILD}/tests/netns/flood", "dns", server, "20000", "2"], stdout=subprocess.DEVNULL)
+    for _ in range(10):
+        equal(lab.dig(box2, "short.test", server=server), ["203.0.113.30"], "another sandbox is not harmed")
+    flood.wait()
+    looked_at, took_s = rig.counter("queries_udp") - looked_at, time.monotonic() - began_s
+    check(looked_at <= 2000 + 1000 * took_s + 20, f"of 40000 queries {looked_at} were looked at in {took_s:.1f} s")
+
+
 def grants(net, rig):
     box1, server = net.ns["box1"], "198.51.100.1"
     rig.say("refuse")
@@ -259,6 +276,7 @@ def main(net):
     blocked(net, rig)
     tcp(net, rig)
     limits(net, rig)
+    allowance(net, rig)
     grants(net, rig)
     odd(net, rig)
     reload(net, rig)
