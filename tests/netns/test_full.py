@@ -5,7 +5,8 @@ usage: test_full.py [MAX]       MAX: net.netfilter.nf_conntrack_max, which someb
 
 A sandbox that is let out everywhere opens more flows than the ruleset grants it: no more than that get out, its neighbour does not
 notice, and `postern doctor` says so. With MAX, below that number, it fills the table: nothing leaks, what is established goes on,
-no new flow begins, the daemon lives, and once the flood has ended service returns by itself.
+doctor says what to do, the daemon lives, and once the flood has ended service returns by itself. (Whether a new flow begins meanwhile
+is the kernel's: it gives up entries of flows that were never answered.)
 """
 import re
 import socket
@@ -86,13 +87,16 @@ def count(net):
 
 
 def fill(net, most):
-    """Established connections, which conntrack does not give up for others; returns them."""
-    conns = []
+    """Established connections, which conntrack does not give up for others, until no more can be made; returns them."""
+    conns, failed = [], 0
     for i in range(2 * most):
-        got = labprobe.connect(net.ns["box1"], labnet.STRANGER, 2000 + i, timeout_s=0.5, keep=True)
-        if not got.sock:
+        got = labprobe.connect(net.ns["box1"], labnet.STRANGER, 2000 + i, timeout_s=3, keep=True)
+        failed = 0 if got.sock else failed + 1
+        if got.sock:
+            conns.append(got.sock)
+        if failed == 3:
             break
-        conns.append(got.sock)
+    print(f"        {len(conns)} connections, the last error {got.error}")
     return conns
 
 
@@ -106,7 +110,6 @@ def table(net, daemon, most):
     lab.check(f"of {most} flows" in text and "nf_conntrack_max" in text, "doctor says that it is full, and what to do")
     datagrams(net.ns["box1"], 10000, 500)
     lab.check(held.lives(), "the neighbour's established flow goes on")
-    lab.equal(labprobe.connect(net.ns["box2"], "203.0.113.22", 443, timeout_s=1).error != 0, True, "no new flow begins")
     lab.equal(strays(net), [], "what leaked while the table is full")
     for s in conns:
         s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
