@@ -82,7 +82,7 @@ class Bench:
         self._links()
         self._routes()
         self.spawn("net", [driver("authority"), UPSTREAM, 53, 300])
-        self.sink = self.spawn("net", [driver("tcp"), "serve", 443]).pid
+        self.spawn("net", [driver("tcp"), "serve", 443])
         wait_for("the authority", lambda: self.ns["net"].listening(53, "udp") and self.ns["net"].listening(443))
 
     def spawn(self, ns, argv, **kw):
