@@ -74,6 +74,13 @@ bool prefix_is_private(const struct prefix *p) POSTERN_PURE;
  */
 bool prefix_opens(const struct prefix *p, const struct addr *a) POSTERN_PURE;
 
+/*
+ * The whole prefix lies in what a forward zone or a local record may answer with, where the administrator says so:
+ * private (RFC 1918), unique local (RFC 4193), shared (RFC 6598), benchmarking (RFC 2544). Never loopback, link-local,
+ * multicast, or a form that carries an IPv4 address.
+ */
+bool prefix_is_site(const struct prefix *p) POSTERN_PURE;
+
 struct addr_range {
 	struct addr first, last; /* inclusive, of one family */
 };

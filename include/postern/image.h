@@ -87,6 +87,21 @@ struct image_upstream {
 	uint16_t port;
 };
 
+/* Names that are asked elsewhere: a zone and all below it. The upstreams are a range of the image's. */
+struct image_zone {
+	uint32_t name; /* wire, lower case; never the root */
+	uint32_t first_upstream, n_upstreams;
+	uint32_t first_prefix, n_prefixes; /* private addresses that may be answered: prefix_is_site() */
+};
+
+/* One local record; sorted by name: dns_name_order(). A name has addresses or one alias. */
+struct image_record {
+	uint32_t name;	 /* wire, lower case */
+	uint32_t target; /* wire: an alias, or IMAGE_NONE: an address */
+	uint32_t ttl_s;
+	struct addr addr;
+};
+
 /* postern.conf: every member has a default, stated in postern.conf(5). */
 struct image_settings {
 	uint32_t pin_min_s, pin_max_s, pin_grace_s, pin_margin_s;
@@ -98,10 +113,12 @@ struct image_settings {
 	uint32_t upstream_timeout_ms;
 	uint32_t upstream_tries;
 	uint32_t queries_per_s, queries_burst; /* DNS queries of a sandbox; over it they are not answered */
+	uint32_t stale_max_s; /* how long after its end an answer may be served where no upstream answers; 0: never */
 	uint32_t confined_group; /* interface group whose unowned members are denied; 0: none */
 	uint16_t stub_port;	  /* of forwarded sandboxes */
 	uint16_t local_stub_port; /* first of SANDBOX_LOCAL_MAX */
 	uint8_t audit_all_queries; /* record permitted lookups too */
+	uint8_t prefetch; /* names in use are asked again before their end */
 	uint8_t forward_others;	   /* let pass what no sandbox owns and no confined group holds */
 };
 
@@ -138,6 +155,10 @@ uint32_t image_n_sandboxes(const struct image *im);
 const struct sandbox *image_sandbox(const struct image *im, uint32_t i); /* slot and stub_port are 0 */
 uint32_t image_n_upstreams(const struct image *im);
 const struct image_upstream *image_upstream(const struct image *im, uint32_t i);
+uint32_t image_n_zones(const struct image *im);
+const struct image_zone *image_zone(const struct image *im, uint32_t i);
+uint32_t image_n_records(const struct image *im);
+const struct image_record *image_record(const struct image *im, uint32_t i);
 uint32_t image_n_files(const struct image *im);
 const struct image_file *image_file(const struct image *im, uint32_t i);
 

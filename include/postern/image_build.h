@@ -64,6 +64,21 @@ struct build_static {
 	enum rule_action action; /* ALLOW or ALERT */
 };
 
+struct build_zone {
+	const struct dns_name *name;
+	const struct image_upstream *upstreams;
+	size_t n_upstreams;
+	const struct prefix *prefixes; /* private addresses it may answer with */
+	size_t n_prefixes;
+};
+
+struct build_record {
+	const struct dns_name *name;
+	const struct dns_name *target; /* NULL: @addr */
+	struct addr addr;
+	uint32_t ttl_s;
+};
+
 struct image_builder;
 
 /* An empty image with default settings; NULL without memory. */
@@ -96,7 +111,11 @@ void image_build_egress(struct image_builder *b, const struct build_static *s);
 void image_build_ingress(struct image_builder *b, const struct build_static *s);
 
 void image_build_sandbox(struct image_builder *b, const struct sandbox *s);
+/* One for names of no zone: these come before the first zone. */
 void image_build_upstream(struct image_builder *b, const struct image_upstream *u);
+void image_build_zone(struct image_builder *b, const struct build_zone *z);
+/* In any order; equal ones are kept once. */
+void image_build_record(struct image_builder *b, const struct build_record *r);
 void image_build_file(
 	struct image_builder *b, const char *path, const uint8_t sha256[static 32], uint32_t policy);
 

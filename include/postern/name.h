@@ -39,6 +39,8 @@ POSTERN_MUST_CHECK int dns_name_from_wire(const uint8_t *wire, size_t len, struc
 const char *dns_name_to_text(const struct dns_name *n, char text[static DNS_NAME_TEXT_MAX]);
 void dns_name_lower(struct dns_name *n);
 bool dns_name_equal(const struct dns_name *a, const struct dns_name *b) POSTERN_PURE;
+/* A total order of names, whatever their case: <0, 0 (equal), >0. Not the canonical one of RFC 4034. */
+int dns_name_order(const struct dns_name *a, const struct dns_name *b) POSTERN_PURE;
 /* @n is @zone or below it. */
 bool dns_name_within(const struct dns_name *n, const struct dns_name *zone) POSTERN_PURE;
 /* Fills the start of each label, first label first; returns their number without the root. */

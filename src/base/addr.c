@@ -237,6 +237,18 @@ bool prefix_is_private(const struct prefix *p)
 	return false;
 }
 
+bool prefix_is_site(const struct prefix *p)
+{
+	static const struct prefix site[] = {
+		V4(10, 0, 0, 0, 8), V4(100, 64, 0, 0, 10), V4(172, 16, 0, 0, 12), V4(192, 168, 0, 0, 16),
+		V4(198, 18, 0, 0, 15), V6(7, 0xfc),
+	};
+	for (size_t i = 0; i < ARRAY_LEN(site); i++)
+		if (prefix_within(p, &site[i]))
+			return true;
+	return false;
+}
+
 bool prefix_opens(const struct prefix *p, const struct addr *a)
 {
 	return prefix_contains(p, a) && (!addr_is_private(a) || prefix_is_private(p));

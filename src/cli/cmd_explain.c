@@ -118,14 +118,15 @@ static struct answer explain_pins(const struct explain *x, const json_t *pins)
 	size_t i;
 
 	if (addr_is_private(&x->target.addr))
-		return (struct answer){.reason = REASON_PRIVATE_ADDRESS, .text = "only a static egress rule can open it"};
+		a = (struct answer){.reason = REASON_PRIVATE_ADDRESS, .text = "only a static egress rule opens it, or a name of a forward "
+			"zone or local record that may have private addresses"};
 	json_array_foreach((json_t *)pins, i, pin) {
 		a.reason = REASON_PORT_NOT_ALLOWED;
 		a.text = "it is open for a name, but not this port";
 		if (pin_opens(x, pin))
 			return (struct answer){.allowed = true, .text = "open for a name that was resolved"};
 	}
-	if (!x->pins)
+	if (!x->pins && !addr_is_private(&x->target.addr))
 		a.text = "no static rule; whether a name opens it now only the daemon knows, and it was not reached";
 	return a;
 }

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * postern.conf: settings with their limits, the policies it names, upstreams; sandboxes are in sandboxes.c.
+ * postern.conf: settings with their limits, the policies it names, upstreams; sandboxes are in sandboxes.c, zones and
+ * local records in forward.c, records.c and hosts.c.
  */
 #include <glob.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "forward.h"
 #include "sandboxes.h"
 #include "policy.h"
+#include "postern/forward.h"
 
 #define POLICIES_MAX 4096
-#define UPSTREAMS_MAX 16
 #define DNS_PORT 53
 #define SECONDS_MAX IMAGE_PIN_MAX_S
 #define PINS_MAX 1000000
@@ -26,6 +28,7 @@ struct number {
 
 static const struct number numbers[] = {
 	{NULL, "answer_ttl_max_s", 1, SECONDS_MAX, AT(answer_ttl_max_s)},
+	{NULL, "stale_max_s", 0, SECONDS_MAX, AT(stale_max_s)},
 	{NULL, "upstream_timeout_ms", 50, 60000, AT(upstream_timeout_ms)},
 	{NULL, "upstream_tries", 1, 10, AT(upstream_tries)},
 	{NULL, "confined_group", 0, INT32_MAX, AT(confined_group)},
@@ -51,7 +54,9 @@ static const struct member members[] = {
 	{"audit", NODE_GROUP, false},
 	{"forward_others", NODE_BOOLEAN, false}, {"confined_group", NODE_INTEGER, false}, {"stub_port", NODE_INTEGER, false},
 	{"local_stub_port", NODE_INTEGER, false}, {"answer_ttl_max_s", NODE_INTEGER, false},
-	{"upstream_timeout_ms", NODE_INTEGER, false}, {"upstream_tries", NODE_INTEGER, false}, {0},
+	{"upstream_timeout_ms", NODE_INTEGER, false}, {"upstream_tries", NODE_INTEGER, false},
+	{"forward", NODE_LIST, false}, {"records", NODE_LIST, false}, {"hosts_file", NODE_STRING, false},
+	{"stale_max_s", NODE_INTEGER, false}, {"prefetch", NODE_BOOLEAN, false}, {0},
 };
 static const struct member pins_members[] = {
 	{"min_s", NODE_INTEGER, false}, {"max_s", NODE_INTEGER, false}, {"grace_s", NODE_INTEGER, false},
@@ -141,6 +146,7 @@ static void read_settings(struct compile *c, const struct node *root)
 	for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
 		read_number(c, root, &numbers[i], &s);
 	read_flag(root, "forward_others", &s.forward_others);
+	read_flag(root, "prefetch", &s.prefetch);
 	read_flag(audit, "all_queries", &s.audit_all_queries);
 	read_directory(c, audit, &s);
 	check_together(c, root, &s);
@@ -197,16 +203,23 @@ static bool parse_upstream(const char *text, struct image_upstream *ret_upstream
 	return true;
 }
 
+bool config_upstream(struct compile *c, const struct node *n, struct image_upstream *ret_upstream)
+{
+	if (parse_upstream(node_string(n), ret_upstream))
+		return true;
+	diag_error(c->diag, node_spot(n), "\"%s\" is no upstream: write an address, with a port where it is not 53: "
+		"\"192.0.2.53\", \"192.0.2.53:5353\", \"[2001:db8::53]:53\"", node_string(n));
+	return false;
+}
+
 static void read_upstream(struct compile *c, const struct node *n)
 {
 	struct image_upstream u;
+	bool good = config_upstream(c, n, &u);
 
-	if (!parse_upstream(node_string(n), &u))
-		diag_error(c->diag, node_spot(n), "\"%s\" is no upstream: write an address, with a port where it is not 53: "
-			"\"192.0.2.53\", \"192.0.2.53:5353\", \"[2001:db8::53]:53\"", node_string(n));
-	else if (c->n_upstreams == UPSTREAMS_MAX)
-		diag_error(c->diag, node_spot(n), "more than %d upstreams: remove some", UPSTREAMS_MAX);
-	else
+	if (good && c->n_upstreams == ZONE_UPSTREAMS_MAX)
+		diag_error(c->diag, node_spot(n), "more than %d upstreams: remove some", ZONE_UPSTREAMS_MAX);
+	else if (good)
 		image_build_upstream(c->builder, &u);
 	c->n_upstreams++;
 }
@@ -219,6 +232,22 @@ static void for_each_string(struct compile *c, const struct node *n, void (*read
 		if (entry)
 			read(c, entry);
 	}
+}
+
+/* Behind the upstreams of no zone: an image holds those of the zones behind them. */
+static void read_split(struct compile *c, const struct node *root)
+{
+	const struct node *forward = node_member(root, "forward", NODE_LIST), *records = node_member(root, "records", NODE_LIST);
+	const struct node *hosts = node_member(root, "hosts_file", NODE_STRING);
+	struct local_records l = {0};
+
+	if (forward)
+		config_forward(c, forward);
+	if (records)
+		config_records(c, records, &l);
+	if (hosts)
+		config_hosts(c, hosts, &l);
+	free(l.all);
 }
 
 static void read_config(struct compile *c, const struct tree *t, const char *path)
@@ -234,9 +263,10 @@ static void read_config(struct compile *c, const struct tree *t, const char *pat
 		for_each_string(c, policies, read_policies);
 	if (upstreams)
 		for_each_string(c, upstreams, read_upstream);
-	if (c->n_upstreams == 0)
+	if (c->n_upstreams == 0 && !node_member(root, "forward", NODE_LIST))
 		diag_warning(c->diag, (struct spot){path, 0}, "no upstream, so no name can be resolved: write "
 			"upstreams = [ \"ADDRESS\" ];");
+	read_split(c, root);
 	if (sandboxes)
 		config_sandboxes(c, sandboxes);
 }

@@ -211,6 +211,16 @@ bool dns_name_equal(const struct dns_name *a, const struct dns_name *b)
 	return a->len == b->len && wire_equal(a->wire, b->wire, a->len);
 }
 
+int dns_name_order(const struct dns_name *a, const struct dns_name *b)
+{
+	if (a->len != b->len)
+		return a->len < b->len ? -1 : 1;
+	for (size_t i = 0; i < a->len; i++)
+		if (fold(a->wire[i]) != fold(b->wire[i]))
+			return fold(a->wire[i]) < fold(b->wire[i]) ? -1 : 1;
+	return 0;
+}
+
 bool dns_name_within(const struct dns_name *n, const struct dns_name *zone)
 {
 	size_t pos = 0;

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Admission of pins. The resolver parses hostile bytes, so nothing it says is believed: the name
- * is matched again, the addresses are held against the never and private tables, caps and lifetimes
- * come from the image. A resolver that was taken over can at most pin public addresses under
- * existing rules, within the caps, and visibly.
+ * is matched again, the addresses are held against the never and private tables (private ones need a forward zone or a local
+ * record of that very name), caps and lifetimes come from the image. A resolver that was taken over can at most pin
+ * public addresses under existing rules, and such private ones, within the caps, and visibly.
  */
 #include "admit.h"
 
 #include <errno.h>
 
+#include "postern/forward.h"
 #include "postern/match.h"
 
 #define QTYPE_A 1
@@ -38,7 +39,7 @@ uint32_t admit_again(const struct image *im, const struct sandbox *s, const stru
 	const struct image_policy *p = policy_of(im, s);
 	uint32_t rule;
 
-	if (!p || addr_is_never(&key->addr) || addr_is_private(&key->addr))
+	if (!p || !forward_permits(im, name, &key->addr))
 		return IMAGE_NONE;
 	rule = match_name(im, p, name, key->addr.family == ADDR_V4 ? QTYPE_A : QTYPE_AAAA);
 	if (rule == IMAGE_NONE || image_rule(im, p, rule)->action == ACTION_BLOCK)
@@ -73,13 +74,13 @@ static enum reason judge(const struct image *im, uint32_t generation, const stru
 	return REASON_NONE;
 }
 
-static enum reason judge_address(const struct addr *a, uint16_t qtype)
+static enum reason judge_address(const struct image *im, const struct dns_name *name, const struct addr *a, uint16_t qtype)
 {
 	if (a->family != ADDR_V4 && a->family != ADDR_V6)
 		return REASON_MALFORMED;
 	if (a->family != (qtype == QTYPE_A ? ADDR_V4 : ADDR_V6))
 		return REASON_MALFORMED;
-	if (addr_is_never(a) || addr_is_private(a))
+	if (!forward_permits(im, name, a))
 		return REASON_REBINDING;
 	return REASON_NONE;
 }
@@ -148,7 +149,7 @@ void admit(const struct image *im, uint32_t generation, const struct sandbox *s,
 	a->granted = 0;
 	a->reason = judge(im, generation, s, q, a);
 	for (unsigned int i = 0; a->reason == REASON_NONE && i < q->n_addrs; i++)
-		a->reason = judge_address(&q->addrs[i], q->qtype);
+		a->reason = judge_address(im, &a->name, &q->addrs[i], q->qtype);
 	if (a->reason != REASON_NONE)
 		return;
 	r = image_rule(im, policy_of(im, s), a->rule);

@@ -259,6 +259,51 @@ void elements_sandbox(struct changes *c, enum nft_op op, const struct image *im,
 	add_any_ingress(c, op, im, s);
 }
 
+/* ---- settings ---- */
+
+static int compare_prefixes(const void *a, const void *b)
+{
+	const struct prefix *x = a, *y = b;
+	int order = memcmp(&x->addr, &y->addr, sizeof(x->addr));
+
+	return order ? order : (int)x->len - (int)y->len;
+}
+
+static bool only_private(const struct image_record *r, struct prefix *p)
+{
+	*p = (struct prefix){r->addr, addr_bits(&r->addr)};
+	return r->target == IMAGE_NONE && addr_is_private(&r->addr);
+}
+
+/* What zones and records may answer with. In sorted order a prefix stands right before those inside it, which are left out. */
+static void add_private_answers(struct changes *c, const struct image *im)
+{
+	size_t cap = image_n_records(im), n = 0;
+	const struct prefix *outer = NULL;
+	struct prefix *all;
+
+	for (uint32_t i = 0; i < image_n_zones(im); i++)
+		cap += image_zone(im, i)->n_prefixes;
+	all = calloc(cap ? cap : 1, sizeof(*all));
+	if (!all) {
+		c->failed = true;
+		return;
+	}
+	for (uint32_t i = 0; i < image_n_zones(im); i++)
+		for (uint32_t k = 0; k < image_zone(im, i)->n_prefixes; k++)
+			all[n++] = *image_prefixes(im, image_zone(im, i)->first_prefix + k);
+	for (uint32_t i = 0; i < image_n_records(im); i++)
+		n += only_private(image_record(im, i), &all[n]);
+	qsort(all, n, sizeof(*all), compare_prefixes);
+	for (size_t i = 0; i < n; i++) {
+		if (outer && outer->len <= all[i].len && prefix_contains(outer, &all[i].addr))
+			continue;
+		outer = &all[i];
+		keep_if(c, key_private_answer(outer, &changes_push(c, NFT_ADD)->key));
+	}
+	free(all);
+}
+
 static void add_open(struct changes *c, enum key_open which)
 {
 	keep_if(c, key_open(which, ADDR_V4, &changes_push(c, NFT_ADD)->key));
@@ -318,6 +363,7 @@ void elements_settings(struct changes *c, const struct image *im, const struct s
 	if (set->confined_group)
 		keep_if(c, key_confined_group(set->confined_group, &changes_push(c, NFT_ADD)->key));
 	add_upstreams(c, im, resolver_uid);
+	add_private_answers(c, im);
 	add_resolver_zone(c, resolver_uid);
 }
 

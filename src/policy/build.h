@@ -49,11 +49,18 @@ struct pending_rule {
 	size_t first_list, n_lists;
 };
 
+/* A local record with its name, until they get their order. */
+struct pending_record {
+	struct dns_name name;
+	struct image_record record;
+};
+
 struct image_builder {
 	struct build_array sections[SECTION_COUNT]; /* without the last three: they come from names */
 	struct build_names names;
 	struct build_array pending;	  /* struct pending_rule */
 	struct build_array pending_lists; /* uint32_t */
+	struct build_array pending_records; /* struct pending_record */
 	uint32_t *strings;		  /* hash table of offsets + 1 */
 	size_t n_strings, used_strings;
 	uint32_t n_lists;
@@ -62,5 +69,12 @@ struct image_builder {
 
 /* Ends the policy that is open: its rules in order, its lists in order. */
 void build_end_policy(struct image_builder *b);
+
+/* Copies @n elements into section @s; the index of the first. */
+uint32_t build_append(struct image_builder *b, enum image_section s, const void *src, size_t n);
+/* A wire name among the strings; IMAGE_NONE for NULL. */
+uint32_t build_wire(struct image_builder *b, const struct dns_name *name);
+/* Records in the order of the file, equal ones once. */
+void build_end_records(struct image_builder *b);
 
 #endif

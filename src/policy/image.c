@@ -31,6 +31,8 @@ static const size_t element_sizes[] = {
 	[SECTION_LIST_RULES] = sizeof(struct image_list_rule),
 	[SECTION_SANDBOXES] = sizeof(struct sandbox),
 	[SECTION_UPSTREAMS] = sizeof(struct image_upstream),
+	[SECTION_ZONES] = sizeof(struct image_zone),
+	[SECTION_RECORDS] = sizeof(struct image_record),
 	[SECTION_FILES] = sizeof(struct image_file),
 	[SECTION_SETS] = sizeof(uint32_t),
 	[SECTION_NAMES] = 1,
@@ -68,7 +70,7 @@ static bool settings_ok(const struct image *im)
 		s->pin_grace_s <= IMAGE_PIN_MAX_S && s->pin_margin_s < s->pin_min_s + s->pin_grace_s &&
 		s->upstream_timeout_ms > 0 && s->upstream_tries > 0 && s->queries_per_s > 0 &&
 		s->queries_per_s <= IMAGE_QUERIES_MAX && s->queries_burst > 0 && s->queries_burst <= IMAGE_QUERIES_MAX &&
-		s->audit_all_queries <= 1 && s->forward_others <= 1;
+		s->audit_all_queries <= 1 && s->forward_others <= 1 && s->prefetch <= 1;
 }
 
 static bool services_ok(const struct image *im)
@@ -251,7 +253,7 @@ static bool image_ok(struct image *im)
 		return false;
 	return sections_ok(im) && strings_ok(im) && settings_ok(im) && services_ok(im) && prefixes_ok(im) &&
 		rules_ok(im) && statics_ok(im, SECTION_EGRESS) && statics_ok(im, SECTION_INGRESS) &&
-		policies_ok(im) && sandboxes_ok(im) && tail_ok(im);
+		policies_ok(im) && sandboxes_ok(im) && tail_ok(im) && image_forward_ok(im);
 }
 
 int image_view(const void *data, size_t len, struct image **ret_image)

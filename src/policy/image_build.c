@@ -27,6 +27,7 @@ void image_settings_default(struct image_settings *ret_settings)
 		.audit_keep = 8,
 		.audit_window_ms = 2000,
 		.answer_ttl_max_s = 300,
+		.stale_max_s = 3600,
 		.upstream_timeout_ms = 2000,
 		.upstream_tries = 3,
 		.queries_per_s = 1000,
@@ -34,6 +35,7 @@ void image_settings_default(struct image_settings *ret_settings)
 		.stub_port = 15300,
 		.local_stub_port = 15301,
 		.audit_all_queries = 1,
+		.prefetch = 1,
 	};
 }
 
@@ -48,6 +50,7 @@ struct image_builder *image_builder_new(void)
 		b->sections[s].size = image_element_size((enum image_section)s);
 	b->pending.size = sizeof(struct pending_rule);
 	b->pending_lists.size = sizeof(uint32_t);
+	b->pending_records.size = sizeof(struct pending_record);
 	settings = build_array_add(&b->sections[SECTION_SETTINGS], 1);
 	if (!settings || build_names_init(&b->names) < 0) {
 		image_builder_free(b);
@@ -67,6 +70,7 @@ void image_builder_free(struct image_builder *b)
 	build_names_fini(&b->names);
 	build_array_fini(&b->pending);
 	build_array_fini(&b->pending_lists);
+	build_array_fini(&b->pending_records);
 	free(b->strings);
 	free(b);
 }
@@ -92,7 +96,7 @@ static void *add(struct image_builder *b, enum image_section s, size_t n)
 }
 
 /* Copies @n elements; the index of the first. */
-static uint32_t append(struct image_builder *b, enum image_section s, const void *src, size_t n)
+uint32_t build_append(struct image_builder *b, enum image_section s, const void *src, size_t n)
 {
 	void *p = n ? add(b, s, n) : NULL;
 
@@ -160,7 +164,7 @@ uint32_t image_build_string(struct image_builder *b, const char *text)
 	for (at = hash_string(text) & (b->n_strings - 1); b->strings[at]; at = (at + 1) & (b->n_strings - 1))
 		if (strcmp((char *)b->sections[SECTION_STRINGS].data + b->strings[at] - 1, text) == 0)
 			return b->strings[at] - 1;
-	offset = append(b, SECTION_STRINGS, text, strlen(text) + 1);
+	offset = build_append(b, SECTION_STRINGS, text, strlen(text) + 1);
 	if (b->error)
 		return IMAGE_NONE;
 	b->strings[at] = offset + 1;
@@ -215,9 +219,9 @@ void build_end_policy(struct image_builder *b)
 	if (b->pending.n)
 		qsort(v, b->pending.n, sizeof(*v), compare_pending);
 	for (size_t i = 0; i < b->pending.n; i++) {
-		append(b, SECTION_RULES, &v[i].rule, 1);
+		build_append(b, SECTION_RULES, &v[i].rule, 1);
 		for (size_t k = 0; k < v[i].n_lists; k++)
-			append(b, SECTION_LIST_RULES,
+			build_append(b, SECTION_LIST_RULES,
 				&(struct image_list_rule){lists[v[i].first_list + k], (uint32_t)i}, 1);
 	}
 	if (b->error)
@@ -298,9 +302,9 @@ int image_build_domain_text(struct image_builder *b, uint32_t list, const char *
 }
 
 /* A wire name among the strings. */
-static uint32_t build_wire(struct image_builder *b, const struct dns_name *name)
+uint32_t build_wire(struct image_builder *b, const struct dns_name *name)
 {
-	return name ? append(b, SECTION_STRINGS, name->wire, name->len) : IMAGE_NONE;
+	return name ? build_append(b, SECTION_STRINGS, name->wire, name->len) : IMAGE_NONE;
 }
 
 void image_build_rule(struct image_builder *b, const struct build_rule *r)
@@ -311,7 +315,7 @@ void image_build_rule(struct image_builder *b, const struct build_rule *r)
 
 	rule.rule.place = place(b, &r->place);
 	rule.rule.priority = r->priority;
-	rule.rule.first_service = append(b, SECTION_SERVICES, r->services, r->n_services);
+	rule.rule.first_service = build_append(b, SECTION_SERVICES, r->services, r->n_services);
 	rule.rule.n_services = (uint32_t)r->n_services;
 	rule.rule.override_wire = build_wire(b, r->override_name);
 	rule.rule.override_ttl_s = r->override_ttl_s;
@@ -340,9 +344,9 @@ static void build_static(struct image_builder *b, enum image_section section, co
 		.action = (uint8_t)s->action};
 
 	rule.place = place(b, &s->place);
-	rule.first_prefix = append(b, SECTION_PREFIXES, s->prefixes, s->n_prefixes);
-	rule.first_service = append(b, SECTION_SERVICES, s->services, s->n_services);
-	append(b, section, &rule, 1);
+	rule.first_prefix = build_append(b, SECTION_PREFIXES, s->prefixes, s->n_prefixes);
+	rule.first_service = build_append(b, SECTION_SERVICES, s->services, s->n_services);
+	build_append(b, section, &rule, 1);
 }
 
 void image_build_egress(struct image_builder *b, const struct build_static *s)
@@ -369,12 +373,14 @@ void image_build_ingress(struct image_builder *b, const struct build_static *s)
 
 void image_build_sandbox(struct image_builder *b, const struct sandbox *s)
 {
-	append(b, SECTION_SANDBOXES, s, 1);
+	build_append(b, SECTION_SANDBOXES, s, 1);
 }
 
 void image_build_upstream(struct image_builder *b, const struct image_upstream *u)
 {
-	append(b, SECTION_UPSTREAMS, u, 1);
+	if (!b->error && b->sections[SECTION_ZONES].n)
+		b->error = -EINVAL;
+	build_append(b, SECTION_UPSTREAMS, u, 1);
 }
 
 void image_build_file(
@@ -383,7 +389,7 @@ void image_build_file(
 	struct image_file f = {.path = image_build_string(b, path), .policy = policy};
 
 	memcpy(f.sha256, sha256, sizeof(f.sha256));
-	append(b, SECTION_FILES, &f, 1);
+	build_append(b, SECTION_FILES, &f, 1);
 }
 
 void image_build_measure(const struct image_builder *b, uint64_t *ret_names, uint64_t *ret_bytes)

@@ -33,7 +33,9 @@ enum image_section {
 	SECTION_PREFIXES,
 	SECTION_LIST_RULES,
 	SECTION_SANDBOXES,
-	SECTION_UPSTREAMS,
+	SECTION_UPSTREAMS, /* those of no zone first, then zone by zone */
+	SECTION_ZONES,
+	SECTION_RECORDS,
 	SECTION_FILES,
 	SECTION_SETS,
 	SECTION_NAMES, /* bytes: a filler, then lower-case wire names */
@@ -76,6 +78,9 @@ struct image {
 	const void *section[SECTION_COUNT];
 	uint64_t count[SECTION_COUNT];
 };
+
+/* forward.c: are zones and records what their accessors take them for? */
+bool image_forward_ok(const struct image *im);
 
 /* Bytes of one element of @s. */
 size_t image_element_size(enum image_section s) POSTERN_PURE;

@@ -24,6 +24,7 @@ static int lay_out(struct image_builder *b, struct layout *l)
 	int rc;
 
 	build_end_policy(b);
+	build_end_records(b);
 	rc = b->error ? b->error : build_names_finish(&b->names);
 	if (rc < 0)
 		return rc;

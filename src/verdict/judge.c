@@ -16,6 +16,7 @@
 
 #include <string.h>
 
+#include "postern/forward.h"
 #include "postern/match.h"
 
 #define QTYPE_A 1
@@ -275,7 +276,7 @@ static struct judgement egress_certain(const struct judge *j, const struct verdi
 	if (static_is_ours(j->image, policy, image_egress, i))
 		return accept_by(slot, DECISION_ACCEPT, image_egress(j->image, policy, i));
 	pin = pins_ask(j->pins, slot, &p->destination, &s, j->now_ms);
-	if (pin.state == PIN_UNKNOWN || local || addr_is_private(&p->destination))
+	if (pin.state == PIN_UNKNOWN || local || !forward_permits(j->image, pin.name, &p->destination))
 		return refuse_unknown(j, policy, slot, p, local);
 	return by_pin(j, policy, slot, p, &pin);
 }

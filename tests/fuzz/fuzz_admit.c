@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A resolver that was taken over: any pin request. Whatever it says, what the gate admits is public addresses under a rule that
- * permits that name now, its ports only, within the quotas; and the same question asked again of the policy has the same answer.
+ * A resolver that was taken over: any pin request. Whatever it says, what the gate admits is public addresses, or private ones of a
+ * zone that holds the name, under a rule that permits that name now, its ports only, within the quotas; and the same question asked again of the policy has the same answer.
  *
  * Bytes: the request from behind its header on, missing ones zero. Bit 7 of `slot` asks for no sandbox, bit 6 books what was admitted.
  */
@@ -10,6 +10,7 @@
 
 #include "admit.h"
 #include "postern/bytes.h"
+#include "postern/forward.h"
 #include "postern/image_build.h"
 #include "postern/match.h"
 
@@ -20,6 +21,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 static const struct sandbox box = {.name = "one", .policy = "p", .kind = SANDBOX_HOST, .n_selectors = 1, .slot = 3};
 
+static struct dns_name zone_name;
+
 static void add_rule(struct image_builder *b, uint32_t priority, const char *domain, enum rule_action action, uint16_t qtype)
 {
 	static const struct image_service ports[] = {{443, 443, 6}, {53, 53, 17}};
@@ -29,6 +32,17 @@ static void add_rule(struct image_builder *b, uint32_t priority, const char *dom
 		abort();
 	image_build_rule(b, &(struct build_rule){.place = {"r", "p.conf", priority}, .priority = priority, .lists = &list, .n_lists = 1,
 		.services = ports, .n_services = action == ACTION_BLOCK ? 0 : 2, .action = action, .qtype = qtype});
+}
+
+/* in.example may have private addresses, and nothing else. */
+static void add_zone(struct image_builder *b)
+{
+	const struct image_upstream up = {.addr = {.family = ADDR_V4, .bytes = {10, 0, 0, 2}}, .port = 53};
+	const struct prefix private[] = {{{ADDR_V4, {10}}, 8}, {{ADDR_V6, {0xfc}}, 7}};
+
+	if (dns_name_from_text("in.example", &zone_name) < 0)
+		abort();
+	image_build_zone(b, &(struct build_zone){.name = &zone_name, .upstreams = &up, .n_upstreams = 1, .prefixes = private, .n_prefixes = 2});
 }
 
 static struct image *make_image(void)
@@ -49,6 +63,7 @@ static struct image *make_image(void)
 	add_rule(b, 2, "*.example", ACTION_ALLOW, 0);
 	add_rule(b, 3, "text.test", ACTION_ALLOW, 16);
 	add_rule(b, 4, "six.test", ACTION_ALERT, 28);
+	add_zone(b);
 	if (image_builder_finish(b, &data, &len) < 0 || image_view(data, len, &im) < 0)
 		abort();
 	image_builder_free(b);
@@ -57,7 +72,12 @@ static struct image *make_image(void)
 
 static void check_pin(const struct image *im, const struct admission *a, const struct pin_key *key)
 {
-	if (addr_is_never(&key->addr) || addr_is_private(&key->addr) || key->slot != box.slot)
+	bool inside = key->addr.bytes[0] == (key->addr.family == ADDR_V4 ? 10 : 0xfc) ||
+		(key->addr.family == ADDR_V6 && key->addr.bytes[0] == 0xfd);
+
+	if (addr_is_never(&key->addr) || key->slot != box.slot)
+		abort();
+	if (addr_is_private(&key->addr) && !(inside && dns_name_within(&a->name, &zone_name)))
 		abort();
 	if (admit_again(im, &box, key, &a->name) != a->rule)
 		abort();

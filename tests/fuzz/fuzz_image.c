@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "postern/bytes.h"
+#include "postern/forward.h"
 #include "postern/image_build.h"
 #include "postern/image_reach.h"
 #include "postern/match.h"
@@ -19,6 +20,23 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 #define HEADER_START 16 /* magic and size */
 
 static volatile size_t sink;
+
+/* Two zones, one in the other, and records with addresses and an alias. */
+static void add_split(struct image_builder *b)
+{
+	const struct image_upstream up = {.addr = {.family = ADDR_V4, .bytes = {10, 0, 0, 2}}, .port = 53};
+	const struct prefix private = {.addr = {.family = ADDR_V4, .bytes = {10}}, .len = 8};
+	struct dns_name zone, inner, host, alias;
+
+	if (dns_name_from_text("corp.example", &zone) < 0 || dns_name_from_text("a.corp.example", &inner) < 0 ||
+		dns_name_from_text("cache.internal", &host) < 0 || dns_name_from_text("b.example", &alias) < 0)
+		abort();
+	image_build_zone(b, &(struct build_zone){.name = &zone, .upstreams = &up, .n_upstreams = 1, .prefixes = &private, .n_prefixes = 1});
+	image_build_zone(b, &(struct build_zone){.name = &inner, .upstreams = &up, .n_upstreams = 1});
+	image_build_record(b, &(struct build_record){.name = &host, .addr = {.family = ADDR_V4, .bytes = {10, 0, 0, 9}}, .ttl_s = 60});
+	image_build_record(b, &(struct build_record){.name = &host, .addr = {.family = ADDR_V4, .bytes = {10, 0, 0, 8}}, .ttl_s = 60});
+	image_build_record(b, &(struct build_record){.name = &alias, .target = &host, .ttl_s = 60});
+}
 
 static void *good_image(size_t *ret_len)
 {
@@ -47,6 +65,7 @@ static void *good_image(size_t *ret_len)
 		.services = &port, .n_services = 1});
 	image_build_sandbox(b, &box);
 	image_build_upstream(b, &up);
+	add_split(b);
 	image_build_file(b, "p.conf", digest, 0);
 	if (image_builder_finish(b, &image, ret_len) < 0)
 		abort();
@@ -105,6 +124,29 @@ static void use_policy(const struct image *im, const struct image_policy *p)
 	sink += match_egress(im, p, &a, 6, 443) + match_ingress(im, p, &a, 6, 443);
 }
 
+static void use_split(const struct image *im)
+{
+	static const char *const names[] = {".", "corp.example", "x.a.corp.example", "b.example", "cache.internal"};
+	struct addr a = {.family = ADDR_V4, .bytes = {10, 0, 0, 9}}, never = {.family = ADDR_V4, .bytes = {169, 254, 169, 254}};
+	struct dns_name n;
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		uint32_t first, end;
+
+		if (dns_name_from_text(names[i], &n) < 0)
+			abort();
+		end = forward_upstreams(im, forward_zone(im, &n), &first);
+		for (end += first; first < end; first++)
+			sink += image_upstream(im, first)->port;
+		end = forward_records(im, &n, &first);
+		for (end += first; first < end; first++)
+			sink += image_record(im, first)->ttl_s;
+		sink += forward_permits(im, &n, &a);
+		if (forward_permits(im, &n, &never))
+			abort();
+	}
+}
+
 static void use(const struct image *im)
 {
 	struct image_reach *reach;
@@ -119,6 +161,7 @@ static void use(const struct image *im)
 		sink += image_policy_find(im, image_sandbox(im, i)->policy) + image_sandbox(im, i)->runtime;
 	for (uint32_t i = 0; i < image_n_upstreams(im); i++)
 		sink += image_upstream(im, i)->port;
+	use_split(im);
 	for (uint32_t i = 0; i < image_n_files(im); i++)
 		sink += strlen(image_string(im, image_file(im, i)->path));
 }

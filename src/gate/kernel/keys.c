@@ -46,7 +46,8 @@ static const char *const keys_rule[2][CLASS_COUNT][2][KEY_KIND_COUNT] = {
 };
 
 static const char *const keys_settings[] = {
-	"open_output", "open_input", "open_forward", "upstream4", "upstream6", "confined_group", "stub_port",
+	"open_output", "open_input", "open_forward", "upstream4", "upstream6", "private_answer4", "private_answer6", "confined_group",
+	"stub_port",
 };
 
 enum key_kind key_kind(const struct sandbox *s, unsigned int i)
@@ -351,6 +352,16 @@ int key_upstream(uint32_t resolver_uid, const struct addr *to, uint8_t protocol,
 	put(ret_key, to->bytes, addr_size(to->family));
 	put(ret_key, &protocol, 1);
 	put_port_range(ret_key, port, port);
+	return 0;
+}
+
+int key_private_answer(const struct prefix *p, struct nft_key *ret_key)
+{
+	if (!family_valid(p->addr.family))
+		return -EINVAL;
+	*ret_key = (struct nft_key){ .set = p->addr.family == ADDR_V4 ? "private_answer4" : "private_answer6" };
+	ret_key->shape = NFT_RANGE;
+	put_prefix(ret_key, p);
 	return 0;
 }
 

@@ -65,6 +65,8 @@ enum key_open { KEY_OPEN_OUTPUT, KEY_OPEN_INPUT, KEY_OPEN_FORWARD };
 POSTERN_MUST_CHECK int key_open(enum key_open which, uint8_t family, struct nft_key *ret_key);
 POSTERN_MUST_CHECK int key_upstream(uint32_t resolver_uid, const struct addr *to, uint8_t protocol, uint16_t port,
 	struct nft_key *ret_key);
+/* Private addresses that a pin may open; two elements must not overlap. */
+POSTERN_MUST_CHECK int key_private_answer(const struct prefix *p, struct nft_key *ret_key);
 POSTERN_MUST_CHECK int key_confined_group(uint32_t group, struct nft_key *ret_key);
 POSTERN_MUST_CHECK int key_stub_port(uint16_t port, struct nft_key *ret_key);
 
