@@ -19,6 +19,7 @@
 
 #include "postern/counters.h"
 #include "postern/dns.h"
+#include "postern/forward.h"
 #include "postern/image.h"
 #include "postern/message.h"
 #include "postern/reason.h"
@@ -30,7 +31,7 @@
 #define RESOLVER_HOPS_MAX 8	       /* aliases from QNAME to the data */
 #define RESOLVER_DEADLINE_MS 4500      /* a question as a whole: below the 5 s of stub resolvers */
 #define RESOLVER_PIN_DEADLINE_MS 2000  /* the gate's answer */
-#define RESOLVER_UPSTREAMS_MAX 8
+#define RESOLVER_UPSTREAMS_MAX ((ZONES_MAX + 1) * ZONE_UPSTREAMS_MAX) /* of an image */
 #define RESOLVER_NEGATIVE_TTL_MAX_S 900
 #define RESOLVER_ANSWER_MAX DNS_DATAGRAM_MAX /* an answer that is given at once */
 

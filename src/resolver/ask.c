@@ -20,26 +20,22 @@
 #define DOWN_MS 1000	      /* at first, doubled with each further failure */
 #define DOWN_DOUBLINGS_MAX 5
 
-static unsigned int n_upstreams(const struct resolver *r)
-{
-	uint32_t n = r->im ? image_n_upstreams(r->im) : 0;
-
-	return n < RESOLVER_UPSTREAMS_MAX ? n : RESOLVER_UPSTREAMS_MAX;
-}
+static_assert(ZONE_UPSTREAMS_MAX <= 8, "a bit for each in struct task");
 
 /* The first healthy one not tried, else the one that comes back first. False: there is none left. */
 static bool choose(const struct resolver *r, struct task *task)
 {
-	unsigned int n = n_upstreams(r), best = n;
+	const struct upstream_health *health = r->health + task->first_upstream;
+	unsigned int n = task->n_upstreams, best = n;
 
 	for (unsigned int i = 0; i < n; i++) {
 		if (task->tried & (1u << i))
 			continue;
-		if (r->health[i].down_until_ms <= r->now_ms) {
+		if (health[i].down_until_ms <= r->now_ms) {
 			best = i;
 			break;
 		}
-		if (best == n || r->health[i].down_until_ms < r->health[best].down_until_ms)
+		if (best == n || health[i].down_until_ms < health[best].down_until_ms)
 			best = i;
 	}
 	if (best == n)
@@ -63,11 +59,17 @@ static void randomize_case(struct resolver *r, struct dns_name *name)
 	}
 }
 
+/* Its number in the image. */
+static uint32_t upstream_of(const struct task *task)
+{
+	return task->first_upstream + task->upstream;
+}
+
 /* Sends to task->upstream. False where the shell cannot. */
 static bool send_ask(struct resolver *r, struct task *task)
 {
 	uint8_t wire[DNS_ASK_MAX];
-	struct upstream_ask ask = {.upstream = task->upstream, .stream = task->stream, .data = wire};
+	struct upstream_ask ask = {.upstream = upstream_of(task), .stream = task->stream, .data = wire};
 	uint64_t due_ms = r->now_ms + r->settings.upstream_timeout_ms;
 
 	task_forget_ask(r, task);
@@ -113,15 +115,14 @@ static void ask_differently(struct resolver *r, struct task *task)
 	}
 }
 
-void ask_start(struct resolver *r, struct task *task, const struct dns_name *name)
+void ask_start(struct resolver *r, struct task *task)
 {
-	task->current = *name;
 	task->tries = 0;
 	task->tried = 0;
 	ask_next(r, task);
 }
 
-static void upstream_silent(struct resolver *r, unsigned int upstream)
+static void upstream_silent(struct resolver *r, uint32_t upstream)
 {
 	struct upstream_health *h = &r->health[upstream];
 	unsigned int doublings;
@@ -143,7 +144,7 @@ static void try_failed(struct resolver *r, struct task *task)
 void ask_due(struct resolver *r, struct task *task)
 {
 	count(r, COUNTER_RESOLVER_upstream_timeouts);
-	upstream_silent(r, task->upstream);
+	upstream_silent(r, upstream_of(task));
 	try_failed(r, task);
 }
 
@@ -153,7 +154,7 @@ void resolver_upstream_failed(struct resolver *r, uint32_t ref)
 
 	if (!task || task->state != TASK_ASKING)
 		return;
-	upstream_silent(r, task->upstream);
+	upstream_silent(r, upstream_of(task));
 	try_failed(r, task);
 }
 
@@ -178,7 +179,7 @@ static void matching_answer(struct resolver *r, struct task *task, const uint8_t
 		return;
 	}
 	if (rc < 0 || (r->answer->rcode != DNS_NOERROR && r->answer->rcode != DNS_NXDOMAIN)) {
-		if (task->tried == (1u << n_upstreams(r)) - 1 - (1u << task->upstream))
+		if (task->tried == (1u << task->n_upstreams) - 1 - (1u << task->upstream))
 			task->tries = (uint8_t)r->settings.upstream_tries; /* every one has spoken: no use asking again */
 		try_failed(r, task);
 		return;
@@ -203,7 +204,7 @@ void resolver_upstream_answer(struct resolver *r, uint32_t ref, const uint8_t *d
 	if (check != DNS_CHECK_GOOD)
 		count(r, COUNTER_RESOLVER_upstream_mismatches);
 	if (check == DNS_CHECK_GOOD) {
-		r->health[task->upstream] = (struct upstream_health){0};
+		r->health[upstream_of(task)] = (struct upstream_health){0};
 		matching_answer(r, task, data, len);
 	} else if (check == DNS_CHECK_CASE) {
 		task->stream = true;

@@ -225,7 +225,7 @@ static int wait_for_answer(struct resolver *r, const struct client *c, uint32_t 
 		return fail_now(r, c, REASON_OVERLOAD, out);
 	len = wait_for(r, c, task, out);
 	if (fresh && len == 0)
-		ask_start(r, task, &r->key.name);
+		resolve_name(r, task, &r->key.name);
 	else if (fresh)
 		task_remove(r, task);
 	return len;
@@ -311,7 +311,7 @@ static void task_restart(struct resolver *r, struct task *task)
 	task->rule = o.rule;
 	task->hops = 0;
 	draft_init(&task->draft, &task->key);
-	ask_start(r, task, &task->key.name);
+	resolve_name(r, task, &task->key.name);
 }
 
 /* @slot: only its tasks, or SANDBOX_NONE: all. */

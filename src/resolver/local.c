@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Answers that need nobody. The order of decisions about a name:
- *   1. a special-use or reverse name that no rule but a catch-all ("*") covers: answered here;
+ *   1. a special-use or reverse name that no rule but a catch-all ("*") covers, nor a forward zone or a local record:
+ *      answered here;
  *   2. no rule, or a BLOCK rule: its response, with EDE 15 (OVERRIDE: 4);
  *   3. an allowed name, asked for a type that is not passed on: ANY (RFC 8482), HTTPS and SVCB unless the rule strips;
  *   4. everything else is asked upstream.
@@ -124,11 +125,13 @@ static bool type_outcome(struct resolver *r, const struct cache_key *key, const 
 
 bool local_outcome(struct resolver *r, const struct cache_key *key, const struct owner *owner, struct outcome *ret_outcome)
 {
-	enum special special = special_of(&key->name);
+	size_t special_len = 0;
+	enum special special = special_of(&key->name, &special_len);
 	uint32_t rule = owner->policy ? match_name(r->im, owner->policy, &key->name, key->qtype) : IMAGE_NONE;
 	const struct image_rule *ir = rule_of(r, key->slot, rule);
 
-	if (special != SPECIAL_NONE && (!ir || catches_all(r, owner, rule, key->qtype))) {
+	if (special != SPECIAL_NONE && (!ir || catches_all(r, owner, rule, key->qtype)) &&
+		(special_is_loopback(special) || !zone_covers(r, &key->name, special_len))) {
 		special_outcome(r, key, special, ret_outcome);
 		return true;
 	}

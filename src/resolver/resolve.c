@@ -6,6 +6,7 @@
  * rule; under TRUST only QNAME. The ports opened are those of the rule that allowed QNAME. An alias is
  * judged before it is followed: a name that is not allowed is not asked upstream.
  * Where an upstream leaves the end of the chain out, it is asked for that name next; hops are counted over all of it.
+ * Where it leads to a name that somebody else answers for (zones.c), he is asked.
  * Addresses that a name must not lead to (private, metadata) make the whole answer refused.
  */
 #include <errno.h>
@@ -44,14 +45,15 @@ static void draft_resume(const struct draft *d, struct dns_reply *reply, uint8_t
 		reply->w.pos = d->len;
 }
 
-static int draft_hop(struct resolver *r, struct draft *d, const struct answer_hop *hop)
+static int draft_hop(struct resolver *r, struct task *task, const struct answer_hop *hop)
 {
+	struct draft *d = &task->draft;
 	const struct answer *a = r->answer;
 	uint32_t ttl_s = capped_ttl(r, hop->ttl_s);
 	struct dns_reply reply;
 
 	draft_resume(d, &reply, d->wire, sizeof(d->wire));
-	if (hop->dname)
+	if (hop->dname && !zone_left(r, task, answer_owner(a, hop->dname))) /* else who answered says more than is his */
 		dns_reply_answer(&reply, &(struct dns_rr){.owner = answer_owner(a, hop->dname), .type = DNS_TYPE_DNAME,
 			.ttl_s = ttl_s, .rdata = answer_rdata(a, hop->dname), .rdata_len = hop->dname->rdata_len});
 	dns_reply_answer(&reply, &(struct dns_rr){.owner_at = d->owner_at, .type = DNS_TYPE_CNAME, .ttl_s = ttl_s,
@@ -170,7 +172,7 @@ static bool take_addresses(struct resolver *r, struct task *task, const struct d
 			task_fail(r, task, REASON_UPSTREAM);
 			return false;
 		}
-		if (addr_is_never(&a) || addr_is_private(&a)) {
+		if (!zone_permits(r, task, &a)) {
 			if (capped_ttl(r, rec->ttl_s) < d->ttl_s)
 				d->ttl_s = capped_ttl(r, rec->ttl_s);
 			task_blocked(r, task, task->rule, REASON_REBINDING, NULL);
@@ -236,7 +238,8 @@ static void end_data(struct resolver *r, struct task *task, const struct dns_nam
 	task_answered(r, task, &reply, ttl_s);
 }
 
-/* Goes along the aliases to *name. Returns how it ended, or ANSWER_HOP where the task has ended. */
+/* Goes along the aliases to *name. Returns how it ended, or ANSWER_HOP where the task has ended or asks
+ * somebody else. */
 static enum answer_step follow(struct resolver *r, struct task *task, struct dns_name *name)
 {
 	struct answer_hop hop;
@@ -244,12 +247,16 @@ static enum answer_step follow(struct resolver *r, struct task *task, struct dns
 	uint32_t rule;
 
 	while ((step = answer_walk(r->answer, name, task->key.qtype, &hop)) == ANSWER_HOP) {
-		if (++task->hops > RESOLVER_HOPS_MAX || draft_hop(r, &task->draft, &hop) < 0) {
+		if (++task->hops > RESOLVER_HOPS_MAX || draft_hop(r, task, &hop) < 0) {
 			task_fail(r, task, REASON_UPSTREAM);
 			return ANSWER_HOP;
 		}
 		if (!name_allowed(r, task, &hop.target, &rule)) {
 			task_blocked(r, task, rule, REASON_REDIRECTION, &hop.target);
+			return ANSWER_HOP;
+		}
+		if (zone_left(r, task, &hop.target)) {
+			resolve_name(r, task, &hop.target);
 			return ANSWER_HOP;
 		}
 		*name = hop.target;
@@ -272,7 +279,7 @@ void resolve_answer(struct resolver *r, struct task *task)
 		task_fail(r, task, REASON_UPSTREAM);
 	else if (step == ANSWER_NONE && r->answer->rcode == DNS_NOERROR && !dns_name_equal(&name, &task->current) &&
 		!answer_soa(r->answer, &name, &ttl_s))
-		ask_start(r, task, &name); /* the upstream left the rest of the chain to us */
+		resolve_name(r, task, &name); /* the upstream left the rest of the chain to us */
 	else if (step == ANSWER_NONE)
 		end_negative(r, task, &name);
 	else if (task->key.qtype == DNS_TYPE_A || task->key.qtype == DNS_TYPE_AAAA)

@@ -2,7 +2,7 @@
 /*
  * Special-use names (https://www.iana.org/assignments/special-use-domain-names/) as far as a forwarder must not pass
  * them on, reverse zones, and the canary of application DNS. A rule that names such a zone itself (not just
- * "*") goes before: an administrator may have a real zone under "local".
+ * "*") goes before: an administrator may have a real zone under "local"; and so does a forward zone or a local record.
  */
 #include "special.h"
 
@@ -48,13 +48,14 @@ static enum special zone_of(const uint8_t *wire, size_t len)
 	return SPECIAL_NONE;
 }
 
-enum special special_of(const struct dns_name *name)
+enum special special_of(const struct dns_name *name, size_t *ret_len)
 {
 	size_t at = 0;
 
 	while (at < name->len && name->wire[at]) { /* the name itself first, then what is above it: the nearest zone wins */
 		enum special s = zone_of(name->wire + at, name->len - at);
 
+		*ret_len = name->len - at;
 		if (s != SPECIAL_NONE)
 			return s;
 		at += 1u + name->wire[at];

@@ -13,8 +13,13 @@ enum special {
 	SPECIAL_LOOPBACK_PTR, /* their reverse names: localhost */
 };
 
-/* @name is in lower case. */
-enum special special_of(const struct dns_name *name);
+/* @name is in lower case. *ret_len: wire bytes of the special-use zone that holds it. */
+enum special special_of(const struct dns_name *name, size_t *ret_len);
+static inline bool special_is_loopback(enum special s)
+{
+	return s == SPECIAL_LOOPBACK || s == SPECIAL_LOOPBACK_PTR;
+}
+
 /*
  * Rdata of the loopback answer for @qtype: its length, 0 where the type has no data.
  * *ret_rdata points to static bytes.

@@ -5,6 +5,7 @@
  *
  *   core.c     events in; a query's first decision
  *   local.c    answers that need nobody: blocked, special, refused
+ *   zones.c    who answers for a name: local records, a zone's upstreams, or the others
  *   ask.c      questions to upstreams: which, when again, is this its answer
  *   resolve.c  what an answer holds: chain, policy, rebinding; the reply in the making
  *   pins.c     grants: asking for them, answering on them, renewing them for cached replies
@@ -15,6 +16,7 @@
 #include "cache.h"
 #include "owners.h"
 #include "postern/answer.h"
+#include "postern/forward.h"
 #include "postern/match.h"
 #include "postern/resolver.h"
 #include "rate.h"
@@ -41,7 +43,7 @@ struct resolver {
 	struct rate *rate;
 	struct answer *answer; /* the upstream message being looked at */
 	uint32_t n_pins;       /* requests not yet answered */
-	struct upstream_health health[RESOLVER_UPSTREAMS_MAX];
+	struct upstream_health health[RESOLVER_UPSTREAMS_MAX]; /* by number in the image */
 	uint64_t counters[COUNTER_RESOLVER_COUNT];
 	struct dns_query query; /* being looked at */
 	struct cache_key key;   /* its */
@@ -94,8 +96,19 @@ bool local_outcome(struct resolver *r, const struct cache_key *key, const struct
 void empty_outcome(struct resolver *r, const struct cache_key *key, uint16_t rcode, struct outcome *ret_outcome);
 
 /* ask.c */
-void ask_start(struct resolver *r, struct task *task, const struct dns_name *name);
+/* Asks for task->current at the task's upstreams. */
+void ask_start(struct resolver *r, struct task *task);
 void ask_due(struct resolver *r, struct task *task);
+
+/* zones.c */
+/* Goes on with @name: answered from local records, or asked at the upstreams of its zone. */
+void resolve_name(struct resolver *r, struct task *task, const struct dns_name *name);
+/* Is it somebody else who answers for @name than for the task's current name? */
+bool zone_left(const struct resolver *r, const struct task *task, const struct dns_name *name);
+/* May the task's reply hold @a, which stands in the answer at hand? */
+bool zone_permits(const struct resolver *r, const struct task *task, const struct addr *a);
+/* Does a local record, or a zone at least as long as @special_len (wire bytes), take a special-use name over? */
+bool zone_covers(const struct resolver *r, const struct dns_name *name, size_t special_len);
 
 /* resolve.c */
 void resolve_answer(struct resolver *r, struct task *task);

@@ -47,7 +47,10 @@ struct task {
 	struct dns_ask ask;    /* as sent: name being followed, id, case */
 	struct dns_name current; /* the same name, in the case it came with */
 	uint8_t hops, tries;
-	uint8_t upstream;
+	uint8_t upstream;      /* which of them */
+	uint8_t n_upstreams;   /* that answer for the current name, from first_upstream on */
+	uint32_t first_upstream;
+	uint32_t zone;	       /* of the current name: see zones.c */
 	uint8_t tried;	       /* a bit for each upstream that failed for this name */
 	bool asked;	       /* the shell holds a socket for the reference */
 	bool stream;

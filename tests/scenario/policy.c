@@ -113,6 +113,39 @@ static void setting(struct policy_text *p, char *save)
 		p->settings.stub_port = (uint16_t)v;
 }
 
+static void zone(struct policy_text *p, char *save)
+{
+	struct image_upstream upstreams[8];
+	struct prefix prefixes[8];
+	struct dns_name name;
+	struct build_zone z = {.name = &name, .upstreams = upstreams, .prefixes = prefixes};
+	char *word = strtok_r(NULL, " ", &save), *in = NULL;
+
+	if (!word || dns_name_from_text(word, &name) < 0)
+		return;
+	z.n_upstreams = strtoul(strtok_r(NULL, " ", &save), NULL, 10);
+	for (size_t i = 0; i < z.n_upstreams; i++)
+		upstreams[i] = (struct image_upstream){.addr = {.family = ADDR_V4, .bytes = {10, 0, 0, (uint8_t)i}}, .port = 53};
+	word = strtok_r(NULL, "= ", &save);
+	for (word = word ? strtok_r(save, ",", &in) : NULL; word; word = strtok_r(NULL, ",", &in))
+		if (prefix_parse(word, &prefixes[z.n_prefixes]) == 0)
+			z.n_prefixes++;
+	image_build_zone(p->b, &z);
+}
+
+static void local(struct policy_text *p, char *save)
+{
+	char *name = strtok_r(NULL, " ", &save), *value = strtok_r(NULL, " ", &save), *ttl = strtok_r(NULL, " ", &save);
+	struct dns_name owner, target;
+	struct build_record rec = {.name = &owner, .ttl_s = ttl ? (uint32_t)strtoul(ttl + 4, NULL, 10) : 60};
+
+	if (dns_name_from_text(name, &owner) < 0)
+		return;
+	if (addr_parse(value, &rec.addr) < 0)
+		rec.target = dns_name_from_text(value, &target) == 0 ? &target : NULL;
+	image_build_record(p->b, &rec);
+}
+
 bool policy_text_line(struct policy_text *p, char *line)
 {
 	char *save = NULL, *word = strtok_r(line, " ", &save);
@@ -134,6 +167,14 @@ bool policy_text_line(struct policy_text *p, char *line)
 
 		if (addr_parse(save, &u.addr) == 0)
 			image_build_upstream(p->b, &u);
+		return true;
+	}
+	if (!strcmp(word, "zone")) {
+		zone(p, save);
+		return true;
+	}
+	if (!strcmp(word, "local")) {
+		local(p, save);
 		return true;
 	}
 	if (!strcmp(word, "upstreams")) {

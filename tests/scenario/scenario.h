@@ -9,6 +9,8 @@
  *	rule ACTION PRIORITY NAME,... [ports=443,...] [trust] [strip] [nxdomain] [override=NAME/TTL] [qtype=TYPE]
  *	setting NAME VALUE			of image_settings
  *	upstreams N				of addresses without meaning; upstream ADDRESS: a real one (test_resolver.py)
+ *	zone NAME N [private=PREFIX,...]		a forward zone with N more upstreams, behind them
+ *	local NAME ADDRESS|NAME [ttl=60]	a local record
  *	load					compile what was said since the last load; comes into force
  *	sandbox SLOT POLICY			a uid sandbox; gone SLOT removes it
  *	query NAME TYPE [slot=1] [id=7] [edns=SIZE] [tcp] [port=N] [rd=0]
