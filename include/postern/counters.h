@@ -44,6 +44,9 @@
 	X(RESOLVER, upstream_queries) \
 	X(RESOLVER, upstream_timeouts) \
 	X(RESOLVER, upstream_mismatches) \
+	X(RESOLVER, stale_answers)    \
+	X(RESOLVER, failures_cached)  \
+	X(RESOLVER, prefetches)       \
 	X(RESOLVER, table_full)       \
 	X(RESOLVER, connections_refused) \
 	X(RESOLVER, dropped)          \

@@ -66,7 +66,9 @@ enum dns_flag {
 /* What we say, of the registry of RFC 8914. */
 enum dns_ede_code {
 	DNS_EDE_OTHER = 0,
+	DNS_EDE_STALE = 3,	    /* past its end, as no upstream answers: RFC 8767 */
 	DNS_EDE_FORGED = 4,	    /* an answer of ours instead of theirs: OVERRIDE */
+	DNS_EDE_CACHED_ERROR = 13,  /* it failed a moment ago, and was not asked again: RFC 9520 */
 	DNS_EDE_NOT_READY = 14,
 	DNS_EDE_BLOCKED = 15,	    /* the policy of this sandbox */
 	DNS_EDE_PROHIBITED = 18,    /* a kind of query we answer nobody */

@@ -82,7 +82,7 @@ static bool send_ask(struct resolver *r, struct task *task)
 	ask.ref = tasks_renew_ref(r->tasks, task);
 	if (r->ports->ask(r->ctx, &ask) < 0)
 		return false;
-	task->asked = true;
+	task->asked = task->sent = true;
 	count(r, COUNTER_RESOLVER_upstream_queries);
 	task_set_due(r, task, due_ms < task->deadline_ms ? due_ms : task->deadline_ms);
 	return true;

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "postern/event.h"
 #include "postern/hash.h"
 
 #define WAYS 8u
@@ -134,6 +135,35 @@ struct cache_entry *cache_find(struct cache *c, const struct cache_key *k, uint6
 		return NULL;
 	e->used_ms = now_ms;
 	return e;
+}
+
+struct cache_entry *cache_find_past(struct cache *c, const struct cache_key *k)
+{
+	struct way *way = find_way(c, k);
+	struct cache_entry *e = way ? entry_of(c, way->number - TAKEN) : NULL;
+
+	return e && e->epoch == k->epoch ? e : NULL;
+}
+
+struct cache_entry *cache_by_hash(struct cache *c, uint64_t hash, uint16_t slot)
+{
+	struct way *set = set_of(c, hash);
+
+	for (unsigned int i = 0; i < WAYS; i++) {
+		struct cache_entry *e = set[i].number ? entry_of(c, set[i].number - TAKEN) : NULL;
+
+		if (e && e->hash == hash && e->slot == slot)
+			return e;
+	}
+	return NULL;
+}
+
+bool cache_is_answer(const struct cache_entry *e)
+{
+	const uint8_t *wire = (const uint8_t *)(e->ttl_at + e->n_ttls); /* header: RCODE, ANCOUNT */
+
+	return (e->action == EVENT_ALLOWED || e->action == EVENT_ALERTED) && (wire[3] & 0xf) == DNS_NOERROR &&
+		(wire[6] || wire[7]);
 }
 
 static struct pool *pool_of(struct cache *c, uint32_t number)

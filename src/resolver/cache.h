@@ -42,6 +42,7 @@ struct cache_entry {
 	uint8_t n_addrs;
 	uint8_t n_ttls;
 	uint8_t name_len;
+	bool ahead; /* it is known when, or that it is not, asked for again: see ahead.c */
 	uint16_t ttl_at[]; /* n_ttls offsets of TTLs in the reply; then the reply */
 };
 
@@ -64,6 +65,12 @@ struct cache_entry *cache_find(struct cache *c, const struct cache_key *k, uint6
  */
 struct cache_entry *cache_put(struct cache *c, const struct cache_key *k, const struct cache_entry *like,
 	const uint8_t *wire);
+/* The entry of the key, also past its end; only an entry of another epoch is none. */
+struct cache_entry *cache_find_past(struct cache *c, const struct cache_key *k);
+/* The entry of that hash and sandbox, whatever its end, or NULL. */
+struct cache_entry *cache_by_hash(struct cache *c, uint64_t hash, uint16_t slot);
+/* NOERROR with an answer, of a permitted name: no refusal, nothing negative. */
+bool cache_is_answer(const struct cache_entry *e);
 void cache_drop(struct cache *c, const struct cache_key *k);
 
 #endif

@@ -25,10 +25,12 @@ struct resolver *resolver_new(const struct resolver_ports *ports, void *ctx)
 	r->owners = owners_new();
 	r->cache = cache_new();
 	r->tasks = tasks_new();
+	r->failures = failures_new();
+	r->prefetch = prefetch_new();
 	r->recorder = recorder_new();
 	r->rate = rate_new();
 	r->answer = calloc(1, sizeof(*r->answer));
-	if (r->owners && r->cache && r->tasks && r->recorder && r->rate && r->answer)
+	if (r->owners && r->cache && r->tasks && r->failures && r->prefetch && r->recorder && r->rate && r->answer)
 		return r;
 	resolver_free(r);
 	return NULL;
@@ -41,6 +43,8 @@ void resolver_free(struct resolver *r)
 	owners_free(r->owners);
 	cache_free(r->cache);
 	tasks_free(r->tasks);
+	failures_free(r->failures);
+	prefetch_free(r->prefetch);
 	recorder_free(r->recorder);
 	rate_free(r->rate);
 	free(r->answer);
@@ -112,6 +116,9 @@ static struct dns_ede outcome_ede(const struct outcome *o)
 
 	if (o->forged)
 		ede.code = DNS_EDE_FORGED;
+	if (o->ede)
+		ede = (struct dns_ede){.present = true, .code = o->ede,
+			.text = o->ede == DNS_EDE_STALE ? "stale" : reason_text((enum reason)o->reason)};
 	return ede;
 }
 
@@ -148,6 +155,7 @@ static void task_remove(struct resolver *r, struct task *task)
 	struct owner *owner = owners_get(r->owners, task->key.slot);
 
 	task_forget_ask(r, task);
+	ahead_ended(r, task);
 	if (task->state == TASK_PINNING)
 		r->n_pins--;
 	if (owner && owner->n_tasks)
@@ -155,7 +163,7 @@ static void task_remove(struct resolver *r, struct task *task)
 	tasks_remove(r->tasks, task);
 }
 
-void task_end(struct resolver *r, struct task *task, const struct outcome *o)
+void task_tell(struct resolver *r, struct task *task, const struct outcome *o)
 {
 	struct dns_finish f = {.reply = o->wire, .len = o->len, .ede = outcome_ede(o)};
 	const struct waiter *w = tasks_waiter(r->tasks, task->first_waiter);
@@ -166,6 +174,12 @@ void task_end(struct resolver *r, struct task *task, const struct outcome *o)
 		f.limit = dns_query_limit(&w->query, w->client.stream);
 		r->ports->answer(r->ctx, &w->client, r->finish, dns_reply_finish(&f, &w->query, r->finish));
 	}
+	tasks_drop_waiters(r->tasks, task);
+}
+
+void task_end(struct resolver *r, struct task *task, const struct outcome *o)
+{
+	task_tell(r, task, o);
 	task_remove(r, task);
 }
 
@@ -173,6 +187,11 @@ void task_fail(struct resolver *r, struct task *task, enum reason reason)
 {
 	struct outcome o;
 
+	if (reason == REASON_UPSTREAM && !task->stale) {
+		if (task->sent)
+			failures_note(r->failures, &task->key, r->now_ms);
+		stale_serve(r, task);
+	}
 	empty_outcome(r, &task->key, DNS_SERVFAIL, &o);
 	o.reason = (uint16_t)reason;
 	o.action = EVENT_REFUSED;
@@ -183,6 +202,8 @@ void task_fail(struct resolver *r, struct task *task, enum reason reason)
 void task_set_due(struct resolver *r, struct task *task, uint64_t due_ms)
 {
 	task->due_ms = due_ms;
+	if (task->stale_ms && task->stale_ms < due_ms)
+		due_ms = task->stale_ms;
 	if (due_ms < r->due_ms)
 		r->due_ms = due_ms;
 }
@@ -225,9 +246,29 @@ static int wait_for_answer(struct resolver *r, const struct client *c, uint32_t 
 		return fail_now(r, c, REASON_OVERLOAD, out);
 	len = wait_for(r, c, task, out);
 	if (fresh && len == 0)
+		stale_watch(r, task);
+	if (fresh && len == 0)
 		resolve_name(r, task, &r->key.name);
 	else if (fresh)
 		task_remove(r, task);
+	else if (len == 0)
+		stale_joined(r, task);
+	return len;
+}
+
+/* A question that failed a moment ago: what was kept, or the failure again. */
+static int failed_again(struct resolver *r, const struct client *c, struct task *task, const struct outcome *o, uint8_t *out)
+{
+	int len;
+
+	if (!task) {
+		if (o->ede == DNS_EDE_CACHED_ERROR)
+			count(r, COUNTER_RESOLVER_failures_cached);
+		return end_now(r, c, o, out);
+	}
+	len = wait_for(r, c, task, out);
+	if (task->state != TASK_PINNING)
+		pins_request(r, task);
 	return len;
 }
 
@@ -261,7 +302,9 @@ int resolver_query(struct resolver *r, const struct client *c, const uint8_t *da
 {
 	const struct owner *owner = owners_get(r->owners, c->slot);
 	struct cache_entry *e;
+	struct task *task;
 	struct outcome o;
+	uint32_t rule;
 	int rcode;
 
 	if (owner && !resolver_take(r, c->slot))
@@ -286,7 +329,10 @@ int resolver_query(struct resolver *r, const struct client *c, const uint8_t *da
 	}
 	if (local_outcome(r, &r->key, owner, &o))
 		return end_now(r, c, &o, out);
-	return wait_for_answer(r, c, o.rule, out);
+	rule = o.rule;
+	if (failed_lately(r, rule, &o, &task))
+		return failed_again(r, c, task, &o, out);
+	return wait_for_answer(r, c, rule, out);
 }
 
 /* The policy of a task's sandbox changed: what was decided by the old one is decided anew. */
@@ -413,6 +459,8 @@ static void look_at_tasks(struct resolver *r)
 
 	r->due_ms = UINT64_MAX;
 	while ((task = tasks_active(r->tasks, i))) {
+		if (task->stale_ms && task->stale_ms <= r->now_ms)
+			stale_due(r, task);
 		if (task->due_ms > r->now_ms)
 			task_set_due(r, task, task->due_ms);
 		else if (task->state == TASK_ASKING)
@@ -438,6 +486,7 @@ void resolver_advance(struct resolver *r, uint64_t now_ms)
 		r->now_ms = now_ms;
 	if (r->due_ms <= r->now_ms)
 		look_at_tasks(r);
+	ahead_run(r);
 	oldest = oldest_record(r);
 	if (oldest != UINT64_MAX && oldest + r->settings.audit_window_ms <= r->now_ms)
 		flush_until(r, r->now_ms - r->settings.audit_window_ms);
@@ -445,11 +494,12 @@ void resolver_advance(struct resolver *r, uint64_t now_ms)
 
 uint64_t resolver_deadline(const struct resolver *r)
 {
-	uint64_t oldest = oldest_record(r);
+	uint64_t oldest = oldest_record(r), ahead_ms = prefetch_next(r->prefetch);
+	uint64_t due_ms = ahead_ms < r->due_ms ? ahead_ms : r->due_ms;
 
-	if (oldest != UINT64_MAX && oldest + r->settings.audit_window_ms < r->due_ms)
+	if (oldest != UINT64_MAX && oldest + r->settings.audit_window_ms < due_ms)
 		return oldest + r->settings.audit_window_ms;
-	return r->due_ms;
+	return due_ms;
 }
 
 const uint64_t *resolver_counters(const struct resolver *r)

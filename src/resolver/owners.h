@@ -16,6 +16,7 @@ struct owner {
 	uint32_t epoch;	   /* changes with everything that may change a decision; 0: never used */
 	bool present;
 	uint16_t n_tasks;  /* questions under way */
+	uint16_t n_ahead;  /* of them: asked for nobody */
 };
 
 struct owners;

@@ -45,6 +45,11 @@ static uint32_t aged(uint32_t ttl_s, uint32_t by_s)
 	return ttl_s > by_s ? ttl_s - by_s : ttl_s > 0;
 }
 
+uint32_t pins_servable_s(const struct resolver *r, uint64_t until_ms)
+{
+	return servable_s(r, left_ms(r, until_ms));
+}
+
 void pins_request(struct resolver *r, struct task *task)
 {
 	const struct draft *d = &task->draft;
@@ -89,7 +94,10 @@ void resolver_pin_reply(struct resolver *r, const struct msg_pin_reply *m)
 		return;
 	}
 	count(r, COUNTER_RESOLVER_pin_failures);
-	cache_drop(r->cache, &task->key);
+	if (task->stale)
+		stale_refused(r, task);
+	else
+		cache_drop(r->cache, &task->key);
 	task_fail(r, task, m->reason != REASON_NONE && m->reason < REASON_COUNT ? (enum reason)m->reason : REASON_PIN_FAILED);
 }
 
@@ -108,6 +116,18 @@ static size_t draft_write(struct resolver *r, struct draft *d, uint32_t granted,
 	return dns_reply_close(&reply);
 }
 
+void set_ttls(uint8_t *wire, const uint16_t *at, unsigned int n, uint32_t ttl_s)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		uint8_t *p = wire + at[i];
+
+		p[0] = (uint8_t)(ttl_s >> 24);
+		p[1] = (uint8_t)(ttl_s >> 16);
+		p[2] = (uint8_t)(ttl_s >> 8);
+		p[3] = (uint8_t)ttl_s;
+	}
+}
+
 static void cap_ttls(uint8_t *wire, const uint16_t *at, unsigned int n, uint32_t by_s, uint32_t cap_s)
 {
 	for (unsigned int i = 0; i < n; i++) {
@@ -116,10 +136,7 @@ static void cap_ttls(uint8_t *wire, const uint16_t *at, unsigned int n, uint32_t
 
 		ttl_s = aged(ttl_s, by_s);
 		ttl_s = ttl_s < cap_s ? ttl_s : cap_s;
-		p[0] = (uint8_t)(ttl_s >> 24);
-		p[1] = (uint8_t)(ttl_s >> 16);
-		p[2] = (uint8_t)(ttl_s >> 8);
-		p[3] = (uint8_t)ttl_s;
+		set_ttls(wire, &at[i], 1, ttl_s);
 	}
 }
 
@@ -146,6 +163,7 @@ void draft_end(struct resolver *r, struct task *task, uint32_t granted, const st
 	struct outcome o = {.wire = r->draft, .rule = task->rule, .action = EVENT_ALLOWED};
 	uint32_t cap_s = grant ? servable_s(r, left_ms(r, task->pin_sent_ms + grant->lifetime_ms)) : UINT32_MAX;
 	uint16_t ttl_at[CACHE_TTLS_MAX];
+	unsigned int asked = d->n_addrs;
 	int n_ttls;
 
 	if (rule && rule->action == ACTION_ALERT) {
@@ -158,7 +176,13 @@ void draft_end(struct resolver *r, struct task *task, uint32_t granted, const st
 		task_fail(r, task, REASON_PIN_FAILED);
 		return;
 	}
-	keep_pinned(r, task, &o, grant);
+	if (task->stale) {
+		stale_granted(r, task, grant, granted == (1ull << asked) - 1);
+		set_ttls(r->draft, ttl_at, (unsigned int)n_ttls, d->ttl_s);
+		o.ede = DNS_EDE_STALE;
+	} else {
+		keep_pinned(r, task, &o, grant);
+	}
 	cap_ttls(r->draft, ttl_at, (unsigned int)n_ttls, age_s(r, d->as_of_ms), cap_s);
 	o.ttl_s = aged(d->ttl_s, age_s(r, d->as_of_ms));
 	o.ttl_s = o.ttl_s < cap_s ? o.ttl_s : cap_s;
@@ -186,13 +210,14 @@ size_t hit_answer(struct resolver *r, struct cache_entry *e, const struct client
 	if (!dns_answer_truncated(out))
 		cap_ttls(out, e->ttl_at, e->n_ttls, age_s(r, e->stored_ms), cap_s);
 	count(r, COUNTER_RESOLVER_cache_hits);
+	if (!e->ahead)
+		ahead_hit(r, e);
 	o.ttl_s = data_s < cap_s ? data_s : cap_s;
 	record_outcome(r, &r->key, &o, 1, &c->peer);
 	return n;
 }
 
-/* The kept reply as a draft again: same data, same age. */
-static void draft_from_entry(struct cache_entry *e, struct draft *d)
+void draft_from_entry(struct cache_entry *e, struct draft *d)
 {
 	const uint8_t *p = cache_wire(e) + e->addrs_at;
 	size_t len = e->qtype == DNS_TYPE_A ? 4 : 16;

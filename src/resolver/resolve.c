@@ -272,6 +272,7 @@ void resolve_answer(struct resolver *r, struct task *task)
 
 	if (!task->draft.as_of_ms) /* of several answers the first: its TTLs are the oldest */
 		task->draft.as_of_ms = r->now_ms;
+	failures_forget(r->failures, &task->key);
 	step = follow(r, task, &name);
 	if (step == ANSWER_HOP)
 		return;

@@ -8,18 +8,22 @@
  *   zones.c    who answers for a name: local records, a zone's upstreams, or the others
  *   ask.c      questions to upstreams: which, when again, is this its answer
  *   resolve.c  what an answer holds: chain, policy, rebinding; the reply in the making
+ *   stale.c    what is past its end, for when no upstream answers
+ *   ahead.c    questions for nobody, before a reply in use ends
  *   pins.c     grants: asking for them, answering on them, renewing them for cached replies
  */
 #ifndef POSTERN_RESOLVER_STATE_H
 #define POSTERN_RESOLVER_STATE_H
 
 #include "cache.h"
+#include "failures.h"
 #include "owners.h"
 #include "postern/answer.h"
 #include "postern/forward.h"
 #include "postern/match.h"
 #include "postern/resolver.h"
 #include "rate.h"
+#include "prefetch.h"
 #include "record.h"
 #include "tasks.h"
 
@@ -39,6 +43,9 @@ struct resolver {
 	struct owners *owners;
 	struct cache *cache;
 	struct tasks *tasks;
+	struct failures *failures;
+	struct prefetch *prefetch;
+	uint32_t n_ahead; /* tasks that are asked for nobody */
 	struct recorder *recorder;
 	struct rate *rate;
 	struct answer *answer; /* the upstream message being looked at */
@@ -66,6 +73,7 @@ struct outcome {
 	uint32_t rule;
 	uint32_t ttl_s;
 	bool forged; /* OVERRIDE */
+	uint16_t ede; /* enum dns_ede_code instead of the reason's; 0: that */
 	const struct dns_name *hop;
 };
 
@@ -78,6 +86,8 @@ void record_outcome(struct resolver *r, const struct cache_key *key, const struc
 	const struct addr *source);
 /* NULL where the sandbox or the table has no more. */
 struct task *task_start(struct resolver *r, const struct cache_key *key, uint32_t rule);
+/* Tells everybody; nobody waits any more. */
+void task_tell(struct resolver *r, struct task *task, const struct outcome *o);
 /* Tells everybody and ends the task. */
 void task_end(struct resolver *r, struct task *task, const struct outcome *o);
 void task_fail(struct resolver *r, struct task *task, enum reason reason);
@@ -121,6 +131,12 @@ void pins_request(struct resolver *r, struct task *task);
 void pins_due(struct resolver *r, struct task *task);
 /* The reply with the addresses of @granted: sent, kept, the task ended. */
 void draft_end(struct resolver *r, struct task *task, uint32_t granted, const struct msg_pin_reply *grant);
+/* The TTL that may be served on pins that end at @until_ms. */
+uint32_t pins_servable_s(const struct resolver *r, uint64_t until_ms);
+/* A kept reply as a draft again: same data, same age. */
+void draft_from_entry(struct cache_entry *e, struct draft *d);
+/* Writes @ttl_s at the @n places @at. */
+void set_ttls(uint8_t *wire, const uint16_t *at, unsigned int n, uint32_t ttl_s);
 /*
  * A kept reply for the query r->query. Returns its length in @out; 0: not while its pins are
  * renewed, the client has to wait in the task it gets.
@@ -128,5 +144,32 @@ void draft_end(struct resolver *r, struct task *task, uint32_t granted, const st
 size_t hit_answer(struct resolver *r, struct cache_entry *e, const struct client *c, uint8_t *out);
 /* Starts a renewal of a kept reply's pins; NULL where tables are full or one is under way. */
 struct task *hit_renew(struct resolver *r, struct cache_entry *e);
+
+
+/* stale.c */
+/* Those who wait for the task get what is past its end, if there is any: at once, or from a task that pins it. */
+void stale_serve(struct resolver *r, struct task *task);
+/* A question was begun: is there something to serve when it takes long? */
+void stale_watch(struct resolver *r, struct task *task);
+/* Somebody waits for a task that was under way. */
+void stale_joined(struct resolver *r, struct task *task);
+/* The task's stale_ms has come. */
+void stale_due(struct resolver *r, struct task *task);
+/* The gate's answer to a task that pins a stale reply; @whole: every address is pinned. */
+void stale_granted(struct resolver *r, const struct task *task, const struct msg_pin_reply *grant, bool whole);
+void stale_refused(struct resolver *r, const struct task *task);
+/*
+ * Has the question r->key, under @rule, failed a moment ago? Then it is not asked: what to say instead, or
+ * (*ret_task not NULL) the task to wait for, whose pins have still to be asked for unless it is in TASK_PINNING.
+ */
+bool failed_lately(struct resolver *r, uint32_t rule, struct outcome *ret_outcome, struct task **ret_task);
+
+/* ahead.c */
+/* A reply was served from the cache whose `ahead` is not set. */
+void ahead_hit(struct resolver *r, struct cache_entry *e);
+/* What is due. */
+void ahead_run(struct resolver *r);
+/* A task ends. */
+void ahead_ended(struct resolver *r, struct task *task);
 
 #endif

@@ -97,7 +97,7 @@ struct task *tasks_add(struct tasks *t, const struct cache_key *k)
 	return task;
 }
 
-static void free_waiters(struct tasks *t, struct task *task)
+void tasks_drop_waiters(struct tasks *t, struct task *task)
 {
 	uint16_t next;
 
@@ -110,12 +110,24 @@ static void free_waiters(struct tasks *t, struct task *task)
 	task->n_waiters = 0;
 }
 
+void tasks_move_waiters(struct tasks *t, struct task *from, struct task *to)
+{
+	uint16_t *end = &to->first_waiter;
+
+	while (*end != INDEX_NONE)
+		end = &t->waiters[*end].next;
+	*end = from->first_waiter;
+	to->n_waiters = (uint16_t)(to->n_waiters + from->n_waiters);
+	from->first_waiter = INDEX_NONE;
+	from->n_waiters = 0;
+}
+
 void tasks_remove(struct tasks *t, struct task *task)
 {
 	uint16_t i = index_of(t, task), last = t->active[t->n_active - 1];
 	uint16_t *link = bucket_of(t, &task->key);
 
-	free_waiters(t, task);
+	tasks_drop_waiters(t, task);
 	while (*link != i)
 		link = &t->tasks[*link].next;
 	*link = task->next;

@@ -54,6 +54,11 @@ struct task {
 	uint8_t tried;	       /* a bit for each upstream that failed for this name */
 	bool asked;	       /* the shell holds a socket for the reference */
 	bool stream;
+	bool sent;	       /* at least one question went out */
+	bool late;	       /* clients are served what is past its end */
+	bool stale;	       /* it pins such an answer */
+	bool ahead;	       /* asked for nobody, before the kept reply ends */
+	uint64_t stale_ms;     /* when clients have waited long enough; 0: nothing to serve then */
 	bool plain;	       /* without EDNS: the upstream does not understand it */
 	struct draft draft;
 };
@@ -82,6 +87,10 @@ struct task *tasks_by_ref(struct tasks *t, uint32_t ref);
 struct task *tasks_active(struct tasks *t, unsigned int i);
 /* -ENOSPC where the table is full. A datagram sent again is one waiter. */
 POSTERN_MUST_CHECK int tasks_wait(struct tasks *t, struct task *task, const struct client *c, const struct dns_query *q);
+/* All of @from now wait for @to. */
+void tasks_move_waiters(struct tasks *t, struct task *from, struct task *to);
+/* Nobody waits any more. */
+void tasks_drop_waiters(struct tasks *t, struct task *task);
 /* Waiters of a task: first, then by next; NULL behind the last. */
 const struct waiter *tasks_waiter(const struct tasks *t, uint16_t index);
 

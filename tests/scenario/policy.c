@@ -20,7 +20,7 @@ static const struct {
 } settings[] = {
 #define SETTING(member) {#member, offsetof(struct image_settings, member)}
 	SETTING(pin_margin_s), SETTING(answer_ttl_max_s), SETTING(upstream_timeout_ms), SETTING(upstream_tries),
-	SETTING(audit_window_ms), SETTING(queries_per_s), SETTING(queries_burst),
+	SETTING(audit_window_ms), SETTING(stale_max_s), SETTING(queries_per_s), SETTING(queries_burst),
 };
 
 struct policy_text *policy_text_new(void)
@@ -29,6 +29,8 @@ struct policy_text *policy_text_new(void)
 
 	image_settings_default(&p->settings);
 	p->settings.audit_all_queries = 0;
+	p->settings.prefetch = 0;
+	p->settings.stale_max_s = 0;
 	p->settings.audit_window_ms = 1000;
 	p->b = image_builder_new();
 	return p;
@@ -109,6 +111,8 @@ static void setting(struct policy_text *p, char *save)
 			memcpy((char *)&p->settings + settings[i].at, &v, sizeof(v));
 	if (!strcmp(name, "audit_all_queries"))
 		p->settings.audit_all_queries = v != 0;
+	if (!strcmp(name, "prefetch"))
+		p->settings.prefetch = v != 0;
 	if (!strcmp(name, "stub_port"))
 		p->settings.stub_port = (uint16_t)v;
 }
