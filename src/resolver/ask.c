@@ -158,7 +158,16 @@ void resolver_upstream_failed(struct resolver *r, uint32_t ref)
 	try_failed(r, task);
 }
 
-/* An answer that repeats our question. @len is at least a header. */
+/* Names that are compressed against our question would be in its random case: a copy with the name as it was before. */
+static const uint8_t *without_case(struct resolver *r, const struct task *task, const uint8_t *data, size_t len)
+{
+	ASSERT(len <= sizeof(r->finish));
+	memcpy(r->finish, data, len);
+	memcpy(r->finish + DNS_QUESTION_AT, task->current.wire, task->current.len);
+	return r->finish;
+}
+
+/* An answer that repeats our question. @len is at least a header and that question. */
 static void matching_answer(struct resolver *r, struct task *task, const uint8_t *data, size_t len)
 {
 	int rc;
@@ -172,7 +181,7 @@ static void matching_answer(struct resolver *r, struct task *task, const uint8_t
 		ask_differently(r, task);
 		return;
 	}
-	rc = answer_read(data, len, r->answer);
+	rc = answer_read(without_case(r, task, data, len), len, r->answer);
 	if (rc == 0 && (r->answer->rcode == DNS_FORMERR || r->answer->rcode == DNS_NOTIMP) && !task->plain) {
 		task->plain = true; /* RFC 6891 7: it may not know EDNS */
 		ask_differently(r, task);

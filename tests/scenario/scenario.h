@@ -16,9 +16,9 @@
  *	query NAME TYPE [slot=1] [id=7] [edns=SIZE] [tcp] [port=N] [rd=0]
  *						action `dropped`: never an answer; `limited`: over the allowance
  *	raw HEX					bytes as a query of sandbox 1
- *	reply RCODE [tc] [cut] [case] [id] [question] [soa=NAME/TTL] [; NAME TTL TYPE RDATA]...
+ *	reply RCODE [tc] [cut] [case] [id] [question] [pointers] [soa=NAME/TTL] [; NAME TTL TYPE RDATA]...
  *						answers the last question asked; case, id, question: with that wrong;
- *						cut: without its last bytes
+ *						cut: without its last bytes; pointers: data compressed against the question
  *	junk HEX				bytes instead
  *	broken					the connection for the last question ended
  *	grant MS [ADDRESS...]			of the last pin request: all, or only these

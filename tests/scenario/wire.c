@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Messages of a scenario, by ldns. */
 #include <ldns/ldns.h>
+#include <strings.h>
 
 #include "scenario.h"
 
@@ -38,6 +39,28 @@ static uint16_t rcode_of(struct scenario *s, const char *text)
 	return row ? (uint16_t)row->id : 0;
 }
 
+/*
+ * Writes the end of a record's data as a pointer to what is above the first label of the question, if that is what it ends with.
+ * @out: a whole message, its last record at @at. Returns the new length.
+ */
+static size_t squeeze(uint8_t *out, size_t at, size_t len)
+{
+	size_t above = DNS_HEADER_SIZE + 1u + out[DNS_HEADER_SIZE], n = strlen((char *)out + above) + 1, data = at;
+	uint8_t *tail = out + len - n;
+
+	while (out[data])
+		data += 1u + out[data];
+	data += 1 + 10;
+	if (len < data + n || strncasecmp((char *)tail, (char *)out + above, n) != 0)
+		return len;
+	tail[0] = 0xc0;
+	tail[1] = (uint8_t)above;
+	len -= n - 2;
+	out[data - 2] = (uint8_t)((len - data) >> 8);
+	out[data - 1] = (uint8_t)(len - data);
+	return len;
+}
+
 /* Appends a record; counts it in the section at @count_at. */
 static size_t append(struct scenario *s, const char *text, uint8_t *out, size_t len, size_t count_at)
 {
@@ -71,6 +94,7 @@ size_t wire_reply(struct scenario *s, char *text, uint8_t *out, size_t cap)
 	char *records = strchr(text, ';'), *save = NULL, *soa = NULL;
 	char line[512];
 	size_t cut = 0;
+	bool pointers = false;
 
 	(void)cap;
 	if (records)
@@ -94,12 +118,19 @@ size_t wire_reply(struct scenario *s, char *text, uint8_t *out, size_t cap)
 			spoil(out + 13, 0x20);
 		else if (!strcmp(word, "question"))
 			spoil(out + 13, 1);
+		else if (!strcmp(word, "pointers"))
+			pointers = true;
 		else if (!strncmp(word, "soa=", 4))
 			soa = word + 4;
 	}
 	save = NULL;
-	for (char *rec = records ? strtok_r(records, ";", &save) : NULL; rec; rec = strtok_r(NULL, ";", &save))
+	for (char *rec = records ? strtok_r(records, ";", &save) : NULL; rec; rec = strtok_r(NULL, ";", &save)) {
+		size_t at = len;
+
 		len = append(s, rec + strspn(rec, " "), out, len, 7);
+		if (pointers)
+			len = squeeze(out, at, len);
+	}
 	if (soa) {
 		char *ttl = strchr(soa, '/');
 
