@@ -61,6 +61,8 @@ struct answer_hop {
 /* From @name, looking for @qtype; fills @ret_hop for ANSWER_HOP. */
 enum answer_step answer_walk(const struct answer *a, const struct dns_name *name, uint16_t qtype,
 	struct answer_hop *ret_hop);
+/* The DNAME at the nearest name above @name, NULL: none. */
+const struct answer_record *answer_dname(const struct answer *a, const struct dns_name *name);
 /* The next record of @type at @name from index *@at on; moves *@at behind it. NULL: no more. */
 const struct answer_record *answer_next(const struct answer *a, const struct dns_name *name, uint16_t type,
 	unsigned int *at);

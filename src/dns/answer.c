@@ -84,8 +84,7 @@ static int rdata_name(const struct answer *a, const struct answer_record *rec, s
 	return dns_name_from_wire(answer_rdata(a, rec), rec->rdata_len, ret_name);
 }
 
-/* The DNAME at the nearest name above @name, if any. */
-static const struct answer_record *find_dname(const struct answer *a, const struct dns_name *name)
+const struct answer_record *answer_dname(const struct answer *a, const struct dns_name *name)
 {
 	const struct answer_record *best = NULL;
 
@@ -124,7 +123,7 @@ enum answer_step answer_walk(const struct answer *a, const struct dns_name *name
 
 	if (answer_next(a, name, qtype, &at))
 		return ANSWER_END;
-	rec = find_dname(a, name);
+	rec = answer_dname(a, name);
 	if (rec) {
 		if (rdata_name(a, rec, &target) < 0 ||
 			substitute(name, answer_owner(a, rec)->len, &target, &ret_hop->target) < 0)

@@ -45,17 +45,25 @@ static void draft_resume(const struct draft *d, struct dns_reply *reply, uint8_t
 		reply->w.pos = d->len;
 }
 
+/* Of a DNAME above the zone of who answered nothing is said: that is more than is his. */
+static void write_dname(const struct resolver *r, const struct task *task, struct dns_reply *reply, const struct answer_record *rec)
+{
+	const struct dns_name *owner = answer_owner(r->answer, rec);
+
+	if (!zone_left(r, task, owner))
+		dns_reply_answer(reply, &(struct dns_rr){.owner = owner, .type = DNS_TYPE_DNAME, .ttl_s = capped_ttl(r, rec->ttl_s),
+			.rdata = answer_rdata(r->answer, rec), .rdata_len = rec->rdata_len});
+}
+
 static int draft_hop(struct resolver *r, struct task *task, const struct answer_hop *hop)
 {
 	struct draft *d = &task->draft;
-	const struct answer *a = r->answer;
 	uint32_t ttl_s = capped_ttl(r, hop->ttl_s);
 	struct dns_reply reply;
 
 	draft_resume(d, &reply, d->wire, sizeof(d->wire));
-	if (hop->dname && !zone_left(r, task, answer_owner(a, hop->dname))) /* else who answered says more than is his */
-		dns_reply_answer(&reply, &(struct dns_rr){.owner = answer_owner(a, hop->dname), .type = DNS_TYPE_DNAME,
-			.ttl_s = ttl_s, .rdata = answer_rdata(a, hop->dname), .rdata_len = hop->dname->rdata_len});
+	if (hop->dname)
+		write_dname(r, task, &reply, hop->dname);
 	dns_reply_answer(&reply, &(struct dns_rr){.owner_at = d->owner_at, .type = DNS_TYPE_CNAME, .ttl_s = ttl_s,
 		.rdata = hop->target.wire, .rdata_len = hop->target.len});
 	if (reply.w.failed)
@@ -225,6 +233,11 @@ static void end_data(struct resolver *r, struct task *task, const struct dns_nam
 	unsigned int at = 0;
 
 	draft_resume(&task->draft, &reply, r->draft, sizeof(r->draft));
+	rec = task->key.qtype == DNS_TYPE_CNAME ? answer_dname(r->answer, name) : NULL;
+	if (rec) { /* where the alias comes from */
+		write_dname(r, task, &reply, rec);
+		ttl_s = capped_ttl(r, rec->ttl_s) < ttl_s ? capped_ttl(r, rec->ttl_s) : ttl_s;
+	}
 	while ((rec = answer_next(r->answer, name, task->key.qtype, &at))) {
 		struct dns_rr rr = {.owner_at = task->draft.owner_at, .type = rec->type, .ttl_s = capped_ttl(r, rec->ttl_s),
 			.rdata = answer_rdata(r->answer, rec), .rdata_len = rec->rdata_len};
