@@ -3,12 +3,14 @@
  * Any bytes as an upstream's answer, through the whole core: a client asks, the bytes come back with our question in
  * front (the first byte chooses the type, and whether they come as they are), the gate grants part of what it
  * is asked for. What has to hold: each client gets at most one answer, that can be read, and no larger than it
- * may be; every address in it was granted, and none is one a name must not lead to; nothing is asked upstream but allowed names.
+ * may be; every address in it was granted, and none is one that the asked name must not lead to; nothing is asked upstream but allowed names, each of the
+ * upstreams of its zone. Later the same is asked again while the upstreams are silent: what is past its end is granted first.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "postern/forward.h"
 #include "postern/image_build.h"
 #include "postern/match.h"
 #include "postern/resolver.h"
@@ -84,12 +86,14 @@ static void on_answer(void *ctx, const struct client *c, const uint8_t *data, si
 static int on_ask(void *ctx, const struct upstream_ask *ask)
 {
 	struct dns_query q;
-	uint32_t rule;
+	uint32_t rule, first, n;
 
 	(void)ctx;
 	ASSERT(dns_query_parse(ask->data, ask->len, &q) == 0);
 	rule = match_name(world.im, world.policy, &q.name, q.qtype);
 	ASSERT(rule != IMAGE_NONE && image_rule(world.im, world.policy, rule)->action != ACTION_BLOCK);
+	n = forward_upstreams(world.im, forward_zone(world.im, &q.name), &first);
+	ASSERT(ask->upstream >= first && ask->upstream - first < n && forward_records(world.im, &q.name, &first) == 0);
 	world.ask = (struct dns_ask){.id = q.id, .qtype = q.qtype, .name = q.name};
 	world.ask_ref = ask->ref;
 	world.stream = ask->stream;
@@ -108,7 +112,7 @@ static int on_pin(void *ctx, struct msg_pin_request *m)
 	(void)ctx;
 	ASSERT(m->n_addrs > 0 && m->n_addrs <= PIN_ADDRS_MAX);
 	for (unsigned int i = 0; i < m->n_addrs; i++)
-		ASSERT(!addr_is_never(&m->addrs[i]) && !addr_is_private(&m->addrs[i]));
+		ASSERT(!addr_is_never(&m->addrs[i]) && forward_permits(world.im, &m->name, &m->addrs[i]));
 	world.pin = *m;
 	world.pinning = true;
 	return 0;
@@ -130,6 +134,17 @@ static const struct resolver_ports ports = {
 	.answer = on_answer, .ask = on_ask, .forget = on_forget, .pin = on_pin, .record = on_record, .random = on_random,
 };
 
+/* b.a is elsewhere, and may have private addresses; c.a is answered here. */
+static void add_split(struct image_builder *b)
+{
+	const struct image_upstream up = {.addr = {.family = ADDR_V4, .bytes = {10, 0, 0, 2}}, .port = 53};
+	const struct prefix private[] = {{{ADDR_V4, {10}}, 8}, {{ADDR_V6, {0xfc}}, 7}};
+	const struct dns_name zone = {.len = 5, .wire = "\1b\1a"}, local = {.len = 5, .wire = "\1c\1a"};
+
+	image_build_zone(b, &(struct build_zone){.name = &zone, .upstreams = &up, .n_upstreams = 1, .prefixes = private, .n_prefixes = 2});
+	image_build_record(b, &(struct build_record){.name = &local, .addr = {.family = ADDR_V4, .bytes = {10, 0, 0, 9}}, .ttl_s = 60});
+}
+
 static void set_up(void)
 {
 	struct image_builder *b = image_builder_new();
@@ -145,6 +160,7 @@ static void set_up(void)
 	image_build_rule(b, &(struct build_rule){.place = {"r", "p", 2}, .priority = 1, .lists = &list, .n_lists = 1,
 		.services = &https, .n_services = 1, .https_records = HTTPS_STRIP});
 	image_build_upstream(b, &up);
+	add_split(b);
 	ASSERT(image_builder_finish(b, &data, &len) == 0 && image_view(data, len, &world.im) == 0);
 	image_builder_free(b);
 	world.policy = image_policy(world.im, 0);
@@ -152,11 +168,13 @@ static void set_up(void)
 	ASSERT(world.r && resolver_set_sandbox(world.r, &box) == 0);
 }
 
-static void ask(uint16_t type)
+static void ask(uint16_t type, bool inside)
 {
 	struct client c = {.slot = 1, .port = 1};
 	struct dns_ask a = {.id = 1, .qtype = type, .edns = true, .name = {.len = 3, .wire = "\1a"}};
 	uint8_t wire[DNS_ASK_MAX], out[RESOLVER_ANSWER_MAX];
+	if (inside)
+		a.name = (struct dns_name){.len = 5, .wire = "\1b\1a"};
 	int len = resolver_query(world.r, &c, wire, dns_ask_write(&a, wire), out);
 
 	ASSERT(len >= 0);
@@ -193,6 +211,13 @@ static void grant(uint8_t bits)
 	resolver_pin_reply(world.r, &m);
 }
 
+/* Longer than clients wait, shorter than the gate is waited for. */
+static void wait_in_vain(void)
+{
+	for (unsigned int i = 0; i < 10 && !world.pinning; i++)
+		resolver_advance(world.r, world.now_ms += 500);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const uint16_t types[] = {DNS_TYPE_A, DNS_TYPE_AAAA, DNS_TYPE_HTTPS, DNS_TYPE_TXT, DNS_TYPE_CNAME,
@@ -206,14 +231,23 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	world.granted = 0;
 	world.pinning = world.asked = false;
 	resolver_set_image(world.r, world.im, ++world.generation);
-	ask(types[data[0] & 7]);
+	ask(types[data[0] & 7], data[0] & 32);
 	while (world.asked && world.n_answers == 0)
 		answer(data + 2, size - 2, data[0] & 8);
 	if (world.pinning)
 		grant(data[1]);
 	if (world.n_answers == 1 && (data[0] & 16)) { /* again, from the cache */
 		world.n_answers = 0;
-		ask(types[data[0] & 7]);
+		ask(types[data[0] & 7], data[0] & 32);
+	}
+	if (world.n_answers == 1 && (data[0] & 64)) { /* again, past its end */
+		world.now_ms += 301000;
+		resolver_advance(world.r, world.now_ms);
+		world.n_answers = 0;
+		ask(types[data[0] & 7], data[0] & 32);
+		wait_in_vain();
+		if (world.pinning)
+			grant((uint8_t)(data[1] >> 1));
 	}
 	world.now_ms += 60000;
 	resolver_advance(world.r, world.now_ms); /* whatever still waits fails */
