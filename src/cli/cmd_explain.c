@@ -12,6 +12,7 @@
 #include "client.h"
 #include "policy_image.h"
 #include "print.h"
+#include "split.h"
 #include "target.h"
 
 #define QTYPE_A 1
@@ -146,6 +147,12 @@ static struct answer explain_address(const struct explain *x, const struct image
 	return (struct answer){.allowed = true, .place = &s->place, .action = actions[s->action], .text = "static egress rule"};
 }
 
+/* Who answers for a permitted name; NULL: the upstreams. */
+static const char *from_of(const struct explain *x, const struct answer *a, char buf[static SPLIT_TEXT_MAX])
+{
+	return a->allowed && !x->target.is_address ? split_text(x->im, &x->target.name, buf) : NULL;
+}
+
 static void print_place(const struct explain *x, const struct answer *a)
 {
 	if (!a->place)
@@ -175,6 +182,9 @@ static void print_pins(const json_t *pins)
 
 static void print_answer(const struct explain *x, const struct subject *s, const struct answer *a)
 {
+	char buf[SPLIT_TEXT_MAX];
+	const char *from = from_of(x, a, buf);
+
 	if (s->sandbox) {
 		printf("%u. sandbox ", s->order);
 		print_safe(stdout, s->sandbox);
@@ -189,6 +199,8 @@ static void print_answer(const struct explain *x, const struct subject *s, const
 		printf(", %s", reason_text(a->reason));
 	putchar('\n');
 	print_place(x, a);
+	if (from)
+		printf("  from    %s\n", from);
 	if (a->text)
 		printf("  note    %s\n", a->text);
 	print_pins(a->pins);
@@ -197,6 +209,8 @@ static void print_answer(const struct explain *x, const struct subject *s, const
 static json_t *answer_json(const struct explain *x, const struct subject *s, const struct answer *a)
 {
 	json_t *o = json_pack("{s:b}", "allowed", a->allowed);
+	char buf[SPLIT_TEXT_MAX];
+	const char *from = from_of(x, a, buf);
 
 	if (s->sandbox) {
 		json_object_set_new(o, "sandbox", json_string(s->sandbox));
@@ -212,6 +226,8 @@ static json_t *answer_json(const struct explain *x, const struct subject *s, con
 		json_object_set_new(o, "file", json_string(image_string(x->im, a->place->file)));
 		json_object_set_new(o, "line", json_integer(a->place->line));
 	}
+	if (from)
+		json_object_set_new(o, "from", json_string(from));
 	if (a->text)
 		json_object_set_new(o, "text", json_string(a->text));
 	json_object_set(o, "pins", a->pins);

@@ -199,6 +199,16 @@ audit: {{ directory = "{self.log}"; }};
                         self.assertIn(f'"{rule}"', f.readlines()[answer["line"] - 1])
         self.run_cli("explain", "a.example", "--policy", "none", status=FAILED)
 
+    def test_explain_split(self):
+        """Where a permitted name is answered from; nothing of it for one that is not."""
+        self.assertNotIn("from", self.json_cli("explain", "api.openai.com", "--policy", "openhands")[0])
+        with open(self.conf, "a", encoding="utf-8") as f:
+            f.write('forward = ( { zone = "openai.com"; to = "10.0.0.2"; } );\n'
+                    'records = ( { name = "chat.openai.com"; address = "10.0.0.9"; }, { name = "a.example"; address = "10.0.0.9"; } );\n')
+        self.assertEqual(self.json_cli("explain", "api.openai.com", "--policy", "openhands")[0]["from"], "zone openai.com")
+        self.assertIn("\n  from    zone openai.com\n", self.run_cli("explain", "api.openai.com", "--policy", "openhands"))
+        self.assertNotIn("from", self.json_cli("explain", "a.example", "--policy", "openhands", status=NO)[0])
+
     def test_explain_sandboxes(self):
         """In order of precedence, whatever the order of the file."""
         answers = self.json_cli("explain", "api.openai.com", status=NO)
