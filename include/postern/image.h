@@ -29,6 +29,9 @@ enum rule_action { ACTION_ALLOW, ACTION_ALERT, ACTION_BLOCK, ACTION_COUNT };
 enum block_response { RESPONSE_NODATA, RESPONSE_NXDOMAIN, RESPONSE_OVERRIDE, RESPONSE_COUNT };
 enum redirection { REDIRECTION_INSPECT, REDIRECTION_TRUST, REDIRECTION_COUNT };
 enum https_records { HTTPS_NODATA, HTTPS_STRIP, HTTPS_COUNT };
+/* What a rule without domains looks for (src/detect), and how sure that has to be. */
+enum protection { PROTECTION_NONE, PROTECTION_DNS_TUNNELING, PROTECTION_DGA, PROTECTION_DICTIONARY_DGA, PROTECTION_COUNT };
+enum confidence { CONFIDENCE_NONE, CONFIDENCE_LOW, CONFIDENCE_MEDIUM, CONFIDENCE_HIGH, CONFIDENCE_COUNT };
 enum refusal { REFUSAL_REJECT, REFUSAL_DROP, REFUSAL_COUNT };
 
 /* Where a thing stands in the administrator's files: strings and a line number. */
@@ -56,6 +59,7 @@ struct image_rule {
 	uint32_t override_ttl_s;
 	uint16_t qtype; /* 0: every type */
 	uint8_t action, response, redirection, https_records;
+	uint8_t protection, confidence; /* both NONE in a rule with domains; else it has neither lists nor ports, and is no ALLOW */
 };
 
 /* Static egress or ingress rule: @action ALLOW or ALERT. */
@@ -72,6 +76,7 @@ struct image_policy {
 	uint32_t first_egress, n_egress;
 	uint32_t first_ingress, n_ingress;
 	uint32_t first_list_rule, n_list_rules; /* see match.c */
+	uint32_t first_protection, n_protections; /* its rules with a protection, by priority */
 	uint8_t has_ingress; /* the section is present, even if empty */
 	uint8_t refusal;
 };
@@ -146,6 +151,8 @@ const struct image_policy *image_policy(const struct image *im, uint32_t policy)
 /* Index, or IMAGE_NONE. */
 uint32_t image_policy_find(const struct image *im, const char *name);
 const struct image_rule *image_rule(const struct image *im, const struct image_policy *p, uint32_t rule);
+/* Number within the policy of its i-th rule with a protection. */
+uint32_t image_protection(const struct image *im, const struct image_policy *p, uint32_t i);
 const struct image_static *image_egress(const struct image *im, const struct image_policy *p, uint32_t i);
 const struct image_static *image_ingress(const struct image *im, const struct image_policy *p, uint32_t i);
 const struct image_service *image_services(const struct image *im, uint32_t first);

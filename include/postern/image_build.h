@@ -53,6 +53,8 @@ struct build_rule {
 	enum block_response response;
 	enum redirection redirection;
 	enum https_records https_records;
+	enum protection protection; /* then without lists and services */
+	enum confidence confidence;
 };
 
 struct build_static {

@@ -25,6 +25,14 @@ uint32_t match_name_from(const struct image *im, const struct image_policy *p, c
 	uint16_t qtype, uint32_t from_rule);
 
 /*
+ * By what @rule, which match_name() gave for this name and type, holds the name: MATCH_EXACT where the very name stands in one of its lists,
+ * else the number of labels of the longest zone whose wildcard does (0: "*").
+ */
+#define MATCH_EXACT UINT32_MAX
+uint32_t match_scope(const struct image *im, const struct image_policy *p, const struct dns_name *name, uint16_t qtype,
+	uint32_t rule);
+
+/*
  * An egress prefix wider than the private classes does not reach into them (prefix_opens()); an ingress one does.
  */
 /* First egress (ingress) rule that covers the address and service, or IMAGE_NONE. @port: type for ICMP. */

@@ -35,6 +35,9 @@ enum reason {
 	REASON_ALERT,		 /* allowed, and to be recorded */
 	REASON_WOULD_BLOCK,	 /* audit mode: let through, would be refused */
 	REASON_OVERLOAD,	 /* a table of ours is full */
+	REASON_DNS_TUNNELING,	 /* advanced protection: the names carry data */
+	REASON_DGA,		 /* the name looks computed */
+	REASON_DICTIONARY_DGA,	 /* words put together, like others that do not exist */
 	REASON_COUNT
 };
 

@@ -29,6 +29,7 @@ static const size_t element_sizes[] = {
 	[SECTION_SERVICES] = sizeof(struct image_service),
 	[SECTION_PREFIXES] = sizeof(struct prefix),
 	[SECTION_LIST_RULES] = sizeof(struct image_list_rule),
+	[SECTION_PROTECTIONS] = sizeof(uint32_t),
 	[SECTION_SANDBOXES] = sizeof(struct sandbox),
 	[SECTION_UPSTREAMS] = sizeof(struct image_upstream),
 	[SECTION_ZONES] = sizeof(struct image_zone),
@@ -129,12 +130,21 @@ static bool rule_ok(const struct image *im, const struct image_rule *r)
 	return image_wire(im, r->override_wire, &wire);
 }
 
+static bool protection_ok(const struct image_rule *r)
+{
+	if (r->protection >= PROTECTION_COUNT || r->confidence >= CONFIDENCE_COUNT)
+		return false;
+	if (r->protection == PROTECTION_NONE)
+		return r->confidence == CONFIDENCE_NONE;
+	return r->confidence != CONFIDENCE_NONE && r->action != ACTION_ALLOW && r->n_services == 0;
+}
+
 static bool rules_ok(const struct image *im)
 {
 	const struct image_rule *v = im->section[SECTION_RULES];
 
 	for (uint64_t i = 0; i < im->count[SECTION_RULES]; i++)
-		if (!rule_ok(im, &v[i]))
+		if (!rule_ok(im, &v[i]) || !protection_ok(&v[i]))
 			return false;
 	return true;
 }
@@ -156,7 +166,17 @@ static bool list_rules_ok(const struct image *im, const struct image_policy *p)
 	const struct image_list_rule *v = im->section[SECTION_LIST_RULES];
 
 	for (uint32_t i = 0; i < p->n_list_rules; i++)
-		if (v[p->first_list_rule + i].rule >= p->n_rules)
+		if (v[p->first_list_rule + i].rule >= p->n_rules ||
+			image_rule(im, p, v[p->first_list_rule + i].rule)->protection != PROTECTION_NONE)
+			return false;
+	return true;
+}
+
+static bool protections_ok(const struct image *im, const struct image_policy *p)
+{
+	for (uint32_t i = 0; i < p->n_protections; i++)
+		if (image_protection(im, p, i) >= p->n_rules || (i && image_protection(im, p, i) <= image_protection(im, p, i - 1)) ||
+			image_rule(im, p, image_protection(im, p, i))->protection == PROTECTION_NONE)
 			return false;
 	return true;
 }
@@ -173,7 +193,7 @@ static bool take(const struct image *im, enum image_section s, uint64_t *taken, 
 static bool policies_ok(const struct image *im)
 {
 	const struct image_policy *v = im->section[SECTION_POLICIES];
-	uint64_t rules = 0, egress = 0, ingress = 0, list_rules = 0;
+	uint64_t rules = 0, egress = 0, ingress = 0, list_rules = 0, protections = 0;
 
 	for (uint64_t i = 0; i < im->count[SECTION_POLICIES]; i++) {
 		const struct image_policy *p = &v[i];
@@ -185,9 +205,10 @@ static bool policies_ok(const struct image *im)
 		if (!take(im, SECTION_RULES, &rules, p->first_rule, p->n_rules) ||
 			!take(im, SECTION_EGRESS, &egress, p->first_egress, p->n_egress) ||
 			!take(im, SECTION_INGRESS, &ingress, p->first_ingress, p->n_ingress) ||
-			!take(im, SECTION_LIST_RULES, &list_rules, p->first_list_rule, p->n_list_rules))
+			!take(im, SECTION_LIST_RULES, &list_rules, p->first_list_rule, p->n_list_rules) ||
+			!take(im, SECTION_PROTECTIONS, &protections, p->first_protection, p->n_protections))
 			return false;
-		if (!list_rules_ok(im, p))
+		if (!list_rules_ok(im, p) || !protections_ok(im, p))
 			return false;
 	}
 	return true;
@@ -351,6 +372,11 @@ uint32_t image_policy_find(const struct image *im, const char *name)
 const struct image_rule *image_rule(const struct image *im, const struct image_policy *p, uint32_t rule)
 {
 	return (const struct image_rule *)im->section[SECTION_RULES] + p->first_rule + rule;
+}
+
+uint32_t image_protection(const struct image *im, const struct image_policy *p, uint32_t i)
+{
+	return ((const uint32_t *)im->section[SECTION_PROTECTIONS])[p->first_protection + i];
 }
 
 const struct image_static *image_egress(const struct image *im, const struct image_policy *p, uint32_t i)

@@ -220,6 +220,8 @@ void build_end_policy(struct image_builder *b)
 		qsort(v, b->pending.n, sizeof(*v), compare_pending);
 	for (size_t i = 0; i < b->pending.n; i++) {
 		build_append(b, SECTION_RULES, &v[i].rule, 1);
+		if (v[i].rule.protection != PROTECTION_NONE)
+			build_append(b, SECTION_PROTECTIONS, &(uint32_t){(uint32_t)i}, 1);
 		for (size_t k = 0; k < v[i].n_lists; k++)
 			build_append(b, SECTION_LIST_RULES,
 				&(struct image_list_rule){lists[v[i].first_list + k], (uint32_t)i}, 1);
@@ -228,6 +230,7 @@ void build_end_policy(struct image_builder *b)
 		return;
 	p->n_rules = (uint32_t)b->pending.n;
 	p->n_list_rules = (uint32_t)b->sections[SECTION_LIST_RULES].n - p->first_list_rule;
+	p->n_protections = (uint32_t)b->sections[SECTION_PROTECTIONS].n - p->first_protection;
 	first = (struct image_list_rule *)(void *)b->sections[SECTION_LIST_RULES].data;
 	if (p->n_list_rules)
 		qsort(first + p->first_list_rule, p->n_list_rules, sizeof(*first), compare_list_rules);
@@ -251,6 +254,7 @@ uint32_t image_build_policy(struct image_builder *b, const struct build_policy *
 	policy->first_egress = (uint32_t)b->sections[SECTION_EGRESS].n;
 	policy->first_ingress = (uint32_t)b->sections[SECTION_INGRESS].n;
 	policy->first_list_rule = (uint32_t)b->sections[SECTION_LIST_RULES].n;
+	policy->first_protection = (uint32_t)b->sections[SECTION_PROTECTIONS].n;
 	return (uint32_t)b->sections[SECTION_POLICIES].n - 1;
 }
 
@@ -324,6 +328,8 @@ void image_build_rule(struct image_builder *b, const struct build_rule *r)
 	rule.rule.response = (uint8_t)r->response;
 	rule.rule.redirection = (uint8_t)r->redirection;
 	rule.rule.https_records = (uint8_t)r->https_records;
+	rule.rule.protection = (uint8_t)r->protection;
+	rule.rule.confidence = (uint8_t)r->confidence;
 	if (b->error)
 		return;
 	ASSERT(b->sections[SECTION_POLICIES].n > 0);

@@ -32,6 +32,7 @@ enum image_section {
 	SECTION_SERVICES,
 	SECTION_PREFIXES,
 	SECTION_LIST_RULES,
+	SECTION_PROTECTIONS, /* uint32_t: rules of the policy that have one */
 	SECTION_SANDBOXES,
 	SECTION_UPSTREAMS, /* those of no zone first, then zone by zone */
 	SECTION_ZONES,

@@ -90,14 +90,18 @@ struct search {
 	uint16_t qtype;
 	uint32_t from;
 	uint32_t best;
+	uint32_t at;	/* labels of the suffix that is being looked at, or MATCH_EXACT */
+	uint32_t scope; /* at which @best was found last */
 };
 
 static void consider(struct search *s, uint32_t rule)
 {
 	uint16_t qtype = image_rule(s->im, s->policy, rule)->qtype;
 
-	if (rule >= s->from && rule < s->best && (qtype == 0 || qtype == s->qtype))
+	if (rule >= s->from && rule <= s->best && (qtype == 0 || qtype == s->qtype)) {
 		s->best = rule;
+		s->scope = s->at;
+	}
 }
 
 /* The shorter of the two sides leads, so a name in thousands of other policies' lists costs nothing here. */
@@ -134,6 +138,7 @@ static void walk(struct search *s, const struct dns_name *name)
 		if (i < n)
 			hash = image_hash_label(key, hash, name->wire + start + 1, name->wire[start]);
 		slot = slot_find(s->im, hash, name->wire + start, name->len - start);
+		s->at = i == 0 ? MATCH_EXACT : (uint32_t)(n - i);
 		if (slot)
 			consider_set(s, i == 0 ? slot->exact : slot->wildcard);
 		if (i == 0)
@@ -153,6 +158,18 @@ uint32_t match_name_from(const struct image *im, const struct image_policy *p, c
 	dns_name_lower(&lower);
 	walk(&s, &lower);
 	return s.best;
+}
+
+uint32_t match_scope(const struct image *im, const struct image_policy *p, const struct dns_name *name, uint16_t qtype,
+	uint32_t rule)
+{
+	struct search s = {.im = im, .policy = p, .qtype = qtype, .from = rule, .best = rule};
+	struct dns_name lower = *name;
+
+	s.list_rules = (const struct image_list_rule *)im->section[SECTION_LIST_RULES] + p->first_list_rule;
+	dns_name_lower(&lower);
+	walk(&s, &lower);
+	return s.scope;
 }
 
 uint32_t match_name(const struct image *im, const struct image_policy *p, const struct dns_name *name, uint16_t qtype)

@@ -32,6 +32,9 @@ static const char *const words[] = {
 	[REASON_ALERT] = "alert",
 	[REASON_WOULD_BLOCK] = "would-block",
 	[REASON_OVERLOAD] = "overload",
+	[REASON_DNS_TUNNELING] = "dns-tunneling",
+	[REASON_DGA] = "dga",
+	[REASON_DICTIONARY_DGA] = "dictionary-dga",
 };
 static_assert(ARRAY_LEN(words) == REASON_COUNT, "a word for every reason");
 
