@@ -51,6 +51,8 @@
 	X(RESOLVER, connections_refused) \
 	X(RESOLVER, dropped)          \
 	X(RESOLVER, rate_limited)     \
+	X(RESOLVER, protection_matches) \
+	X(RESOLVER, protection_full)  \
 	X(RESOLVER, events_lost)
 
 #define COUNTERS_VERDICT(X)          \

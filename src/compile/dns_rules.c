@@ -16,7 +16,7 @@
 
 static const struct member members[] = {
 	{"name", NODE_STRING, true}, {"priority", NODE_INTEGER, true}, {"action", NODE_STRING, true},
-	{"domains", NODE_STRING | NODE_LIST, true}, {"ports", NODE_STRING | NODE_LIST, false}, {"qtype", NODE_STRING, false},
+	{"domains", NODE_STRING | NODE_LIST, false}, {"protection", NODE_STRING, false}, {"confidence", NODE_STRING, false}, {"ports", NODE_STRING | NODE_LIST, false}, {"qtype", NODE_STRING, false},
 	{"redirection", NODE_STRING, false}, {"response", NODE_STRING, false}, {"override_domain", NODE_STRING, false},
 	{"override_ttl", NODE_INTEGER, false}, {"https_records", NODE_STRING, false}, {0},
 };
@@ -164,15 +164,6 @@ static void take_qtype(struct policy_reader *r, const struct node *rule, struct 
 			"\"TYPE\" and a number from 1 to 65535", node_string(n));
 }
 
-/* Settings that say something only together with another one. */
-static void refuse(struct policy_reader *r, const struct node *rule, const char *member, const char *only)
-{
-	const struct node *n = node_member(rule, member, ~0u);
-
-	if (n)
-		diag_error(r->c->diag, node_spot(n), "`%s` has no effect here, only %s: remove it", member, only);
-}
-
 static void take_override(struct policy_reader *r, const struct node *rule, struct dns_rule *d)
 {
 	const struct node *target = node_member(rule, "override_domain", NODE_STRING);
@@ -204,15 +195,15 @@ static void take_block(struct policy_reader *r, const struct node *rule, struct 
 
 	d->rule.response = (enum block_response)policy_word(r->c, rule, "response", responses, RESPONSE_NODATA);
 	if (!block)
-		refuse(r, rule, "response", "with action BLOCK");
+		policy_refuse(r, rule, "response", "with action BLOCK");
 	if (block && d->rule.response == RESPONSE_OVERRIDE) {
 		take_override(r, rule, d);
 	} else {
-		refuse(r, rule, "override_domain", "with response OVERRIDE");
-		refuse(r, rule, "override_ttl", "with response OVERRIDE");
+		policy_refuse(r, rule, "override_domain", "with response OVERRIDE");
+		policy_refuse(r, rule, "override_ttl", "with response OVERRIDE");
 	}
 	if (block)
-		refuse(r, rule, "https_records", "with action ALLOW or ALERT");
+		policy_refuse(r, rule, "https_records", "with action ALLOW or ALERT");
 }
 
 static void read_rule(struct policy_reader *r, const struct node *n)
@@ -227,12 +218,15 @@ static void read_rule(struct policy_reader *r, const struct node *n)
 	if (take_priority(r, n, &d, r->n_rules - named) && named)
 		r->rules[r->n_rules - 1].priority = d.rule.priority;
 	action = policy_word(r->c, n, "action", actions, -1);
-	if (action >= 0) {
+	if (action >= 0)
 		d.rule.action = (enum rule_action)action;
-		take_ports(r, n, &d);
+	policy_protection(r, n, &d.rule);
+	if (action >= 0) {
+		if (d.rule.protection == PROTECTION_NONE)
+			take_ports(r, n, &d);
 		take_block(r, n, &d);
 	}
-	if (domains)
+	if (domains && d.rule.protection == PROTECTION_NONE)
 		take_domains(r, domains, &d);
 	take_qtype(r, n, &d);
 	d.rule.redirection = (enum redirection)(policy_word(r->c, n, "redirection", redirections, REDIRECTION_INSPECT) %

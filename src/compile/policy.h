@@ -46,6 +46,13 @@ void policy_add_domain(struct policy_reader *r, const struct node *n, uint32_t l
 
 /* Word of @words (NULL-terminated) that the member says: its index; @absent where it is not there or wrong (reported). */
 int policy_word(struct compile *c, const struct node *group, const char *member, const char *const *words, int absent);
+/* Complains where @member, which says something only together with another setting, is there without it. */
+void policy_refuse(struct policy_reader *r, const struct node *rule, const char *member, const char *only);
+/*
+ * Reads `protection` and `confidence` of a DNS rule whose action is in @rule; complains where it has neither a protection nor domains, or
+ * something beside a protection that does not go with it.
+ */
+void policy_protection(struct policy_reader *r, const struct node *n, struct build_rule *rule);
 /* A rule's name and spot, checked and unique; false after an error. */
 bool policy_rule_name(struct policy_reader *r, const struct node *rule, struct build_place *ret_place);
 /* Elements of a string or list of strings; a wrong kind is reported and passed over (NULL). */

@@ -181,7 +181,7 @@ static void judge_label(struct detect *d, const struct detect_question *q, const
 	const struct strangers *s = &d->boxes[q->slot].strangers;
 	bool free = f->trace.zone_labels > q->zone_labels, random, words;
 	unsigned int labels = free ? f->trace.zone_labels : f->trace.zone_labels + 1u, level;
-	enum confidence looks, mass = free ? strangers_confidence(s, STRANGER_ANY) : CONFIDENCE_NONE;
+	enum confidence looks, mass = CONFIDENCE_NONE;
 	size_t len;
 	const uint8_t *label;
 
@@ -193,9 +193,13 @@ static void judge_label(struct detect *d, const struct detect_question *q, const
 	words = !random && lexicon_words(label, len);
 	f->trace.stranger = (uint8_t)((unsigned int)free << STRANGER_ANY | (unsigned int)random << STRANGER_RANDOM |
 		(unsigned int)words << STRANGER_WORDS);
-	level = random ? strangers_confidence(s, STRANGER_RANDOM) + (free ? looks : 0u) : 0u;
+	level = free ? looks : CONFIDENCE_NONE;
+	if (random && f->trace.novel)
+		level += strangers_confidence(s, STRANGER_RANDOM);
+	if (free && f->trace.novel)
+		mass = strangers_confidence(s, STRANGER_ANY);
 	f->confidence[PROTECTION_DGA] = highest(level < CONFIDENCE_HIGH ? (enum confidence)level : CONFIDENCE_HIGH, mass);
-	if (!random)
+	if (!random && f->trace.novel)
 		f->confidence[PROTECTION_DICTIONARY_DGA] =
 			highest(words ? strangers_confidence(s, STRANGER_WORDS) : CONFIDENCE_NONE, mass);
 }

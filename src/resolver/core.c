@@ -47,6 +47,7 @@ void resolver_free(struct resolver *r)
 	prefetch_free(r->prefetch);
 	recorder_free(r->recorder);
 	rate_free(r->rate);
+	detect_free(r->detect);
 	free(r->answer);
 	free(r);
 }
@@ -67,6 +68,7 @@ struct dns_ede ede_of(enum reason reason)
 	} rows[] = {
 		{REASON_NO_RULE, DNS_EDE_BLOCKED}, {REASON_RULE_BLOCK, DNS_EDE_BLOCKED},
 		{REASON_REDIRECTION, DNS_EDE_BLOCKED}, {REASON_REBINDING, DNS_EDE_BLOCKED},
+		{REASON_DNS_TUNNELING, DNS_EDE_BLOCKED}, {REASON_DGA, DNS_EDE_BLOCKED}, {REASON_DICTIONARY_DGA, DNS_EDE_BLOCKED},
 		{REASON_QTYPE, DNS_EDE_BLOCKED}, {REASON_UPSTREAM, DNS_EDE_NO_REACHABLE},
 		{REASON_PIN_FAILED, DNS_EDE_OTHER}, {REASON_QUOTA, DNS_EDE_OTHER}, {REASON_OVERLOAD, DNS_EDE_OTHER},
 	};
@@ -245,8 +247,10 @@ static int wait_for_answer(struct resolver *r, const struct client *c, uint32_t 
 	if (!task)
 		return fail_now(r, c, REASON_OVERLOAD, out);
 	len = wait_for(r, c, task, out);
-	if (fresh && len == 0)
+	if (fresh && len == 0) {
+		task->trace = r->trace;
 		stale_watch(r, task);
+	}
 	if (fresh && len == 0)
 		resolve_name(r, task, &r->key.name);
 	else if (fresh)
@@ -327,6 +331,7 @@ int resolver_query(struct resolver *r, const struct client *c, const uint8_t *da
 
 		return n ? n : wait_for(r, c, hit_renew(r, e), out);
 	}
+	r->asker = c->peer;
 	if (local_outcome(r, &r->key, owner, &o))
 		return end_now(r, c, &o, out);
 	rule = o.rule;
@@ -347,6 +352,7 @@ static void task_restart(struct resolver *r, struct task *task)
 		return;
 	}
 	task->key.epoch = owner->epoch;
+	r->asker = tasks_waiter(r->tasks, task->first_waiter)->client.peer;
 	if (local_outcome(r, &task->key, owner, &o)) {
 		task_end(r, task, &o);
 		return;
@@ -399,6 +405,7 @@ void resolver_set_image(struct resolver *r, const struct image *im, uint32_t gen
 	}
 	memset(r->health, 0, sizeof(r->health));
 	owners_set_image(r->owners, im);
+	protect_set_image(r);
 	restart_tasks(r, SANDBOX_NONE);
 }
 
@@ -429,6 +436,7 @@ void resolver_remove_sandbox(struct resolver *r, uint16_t slot)
 	flush_slot(r, slot);
 	rate_forget(r->rate, slot);
 	owners_remove(r->owners, slot);
+	protect_forget(r, slot);
 	restart_tasks(r, slot);
 }
 

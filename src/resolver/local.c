@@ -5,7 +5,8 @@
  *      answered here;
  *   2. no rule, or a BLOCK rule: its response, with EDE 15 (OVERRIDE: 4);
  *   3. an allowed name, asked for a type that is not passed on: ANY (RFC 8482), HTTPS and SVCB unless the rule strips;
- *   4. everything else is asked upstream.
+ *   4. a protection that stands before the rule that allows it blocks the name (protect.c);
+ *   5. everything else is asked upstream.
  * A blocked reply has no SOA: nobody is told to remember it, so a reloaded policy acts at once.
  */
 #include <string.h>
@@ -140,5 +141,5 @@ bool local_outcome(struct resolver *r, const struct cache_key *key, const struct
 		return true;
 	}
 	*ret_outcome = (struct outcome){.rule = rule};
-	return type_outcome(r, key, ir, ret_outcome);
+	return type_outcome(r, key, ir, ret_outcome) || protect_outcome(r, key, ret_outcome);
 }

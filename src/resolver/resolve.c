@@ -137,6 +137,8 @@ static void end_negative(struct resolver *r, struct task *task, const struct dns
 	const struct answer_record *soa = answer_soa(r->answer, name, &ttl_s);
 	struct dns_reply reply;
 
+	if (r->answer->rcode == DNS_NXDOMAIN)
+		protect_nxdomain(r, task);
 	draft_resume(&task->draft, &reply, r->draft, sizeof(r->draft));
 	reply.rcode = r->answer->rcode;
 	ttl_s = capped_ttl(r, ttl_s < RESOLVER_NEGATIVE_TTL_MAX_S ? ttl_s : RESOLVER_NEGATIVE_TTL_MAX_S);

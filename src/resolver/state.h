@@ -6,6 +6,7 @@
  *   core.c     events in; a query's first decision
  *   local.c    answers that need nobody: blocked, special, refused
  *   zones.c    who answers for a name: local records, a zone's upstreams, or the others
+ *   protect.c  rules with a protection: what permitted questions look like together
  *   ask.c      questions to upstreams: which, when again, is this its answer
  *   resolve.c  what an answer holds: chain, policy, rebinding; the reply in the making
  *   stale.c    what is past its end, for when no upstream answers
@@ -19,6 +20,7 @@
 #include "failures.h"
 #include "owners.h"
 #include "postern/answer.h"
+#include "postern/detect.h"
 #include "postern/forward.h"
 #include "postern/match.h"
 #include "postern/resolver.h"
@@ -48,12 +50,15 @@ struct resolver {
 	uint32_t n_ahead; /* tasks that are asked for nobody */
 	struct recorder *recorder;
 	struct rate *rate;
+	struct detect *detect; /* NULL: no policy has asked for it yet */
 	struct answer *answer; /* the upstream message being looked at */
 	uint32_t n_pins;       /* requests not yet answered */
 	struct upstream_health health[RESOLVER_UPSTREAMS_MAX]; /* by number in the image */
 	uint64_t counters[COUNTER_RESOLVER_COUNT];
 	struct dns_query query; /* being looked at */
 	struct cache_key key;   /* its */
+	struct addr asker;	/* of what local_outcome() decides */
+	struct detect_trace trace; /* what it found in a question to be asked upstream */
 	struct decision_record decision; /* being recorded; without its name */
 	uint8_t draft[DNS_MESSAGE_MAX];	 /* a reply being written */
 	uint8_t finish[DNS_MESSAGE_MAX]; /* and one being sent */
@@ -104,6 +109,16 @@ void blocked_outcome(struct resolver *r, const struct cache_key *key, uint32_t r
 bool local_outcome(struct resolver *r, const struct cache_key *key, const struct owner *owner, struct outcome *ret_outcome);
 /* A reply with @rcode and no records. */
 void empty_outcome(struct resolver *r, const struct cache_key *key, uint16_t rcode, struct outcome *ret_outcome);
+
+/* protect.c */
+/* Does a protection block the question that rule o->rule permits? Fills r->trace where none does. */
+bool protect_outcome(struct resolver *r, const struct cache_key *key, struct outcome *o);
+/* The task's QNAME does not exist. */
+void protect_nxdomain(struct resolver *r, const struct task *task);
+/* A new image is in force: makes the detector where one of its policies has a protection for the first time. */
+void protect_set_image(struct resolver *r);
+/* The sandbox is gone. */
+void protect_forget(struct resolver *r, uint16_t slot);
 
 /* ask.c */
 /* Asks for task->current at the task's upstreams. */

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "cache.h"
+#include "postern/detect.h"
 #include "postern/resolver.h"
 
 #define TASK_WIRE_MAX 4096 /* header, question and aliases of a reply in the making */
@@ -42,6 +43,7 @@ struct task {
 	uint64_t due_ms;       /* when the present step has failed */
 	uint64_t deadline_ms;  /* when all of it has */
 	uint64_t pin_sent_ms;
+	struct detect_trace trace; /* of the question that it began with */
 	struct cache_key key;  /* sandbox, QNAME, QTYPE */
 	/* asking */
 	struct dns_ask ask;    /* as sent: name being followed, id, case */
