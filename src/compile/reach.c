@@ -32,6 +32,21 @@ static void warn_rule(struct diagnostics *d, const struct image *im, const struc
 			r->example_wildcard && r->example.len > 1 ? "*." : "", text, image_string(im, by->name), by->line);
 }
 
+/* A protection is considered before the rules behind it, so there has to be one that permits something. */
+static void warn_protections(struct diagnostics *d, const struct image *im, const struct image_policy *p)
+{
+	for (uint32_t i = 0; i < p->n_protections; i++) {
+		const struct image_place *place = &image_rule(im, p, image_protection(im, p, i))->place;
+		uint32_t k = image_protection(im, p, i) + 1;
+
+		while (k < p->n_rules && (image_rule(im, p, k)->protection != PROTECTION_NONE || image_rule(im, p, k)->action == ACTION_BLOCK))
+			k++;
+		if (k == p->n_rules)
+			diag_warning(d, (struct spot){image_string(im, place->file), place->line}, "rule \"%s\" guards nothing: no rule behind "
+				"it allows a name: give it a lower priority number", image_string(im, place->name));
+	}
+}
+
 int reach_check(struct diagnostics *d, int fd)
 {
 	struct image_reach *rules;
@@ -41,6 +56,8 @@ int reach_check(struct diagnostics *d, int fd)
 
 	if (rc < 0)
 		return rc;
+	for (uint32_t i = 0; i < image_n_policies(im); i++)
+		warn_protections(d, im, image_policy(im, i));
 	rc = image_reach(im, &rules, &n);
 	if (rc == 0) {
 		for (size_t i = 0; i < n; i++)

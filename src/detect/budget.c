@@ -23,23 +23,23 @@ static const struct {
 
 static void drain(struct bucket *k, unsigned int kind, unsigned int scale, uint32_t now_s)
 {
-	uint64_t rate = (uint64_t)buckets[kind].limits[CONFIDENCE_LOW] * scale, window_s = buckets[kind].window_s;
-	uint64_t out = now_s > k->at_s ? (now_s - k->at_s) * rate / window_s : 0;
+	uint64_t rate = (uint64_t)buckets[kind].limits[CONFIDENCE_LOW] * scale;
+	uint64_t out = now_s > k->at_s ? (now_s - k->at_s) * rate : 0;
 
-	if (out >= k->level) {
-		k->level = 0;
-		k->at_s = now_s;
-	} else {
-		k->level -= (uint32_t)out;
-		k->at_s += (uint32_t)(out * window_s / rate); /* what is less than a unit is not lost */
-	}
+	k->level -= out < k->level ? out : k->level;
+	k->at_s = now_s > k->at_s ? now_s : k->at_s;
+}
+
+static uint64_t limit(unsigned int kind, unsigned int scale, unsigned int confidence)
+{
+	return (uint64_t)buckets[kind].limits[confidence] * scale * buckets[kind].window_s;
 }
 
 static void fill(struct bucket *k, unsigned int kind, unsigned int scale, uint32_t amount)
 {
-	uint32_t most = 2 * scale * buckets[kind].limits[CONFIDENCE_HIGH];
+	uint64_t most = 2 * limit(kind, scale, CONFIDENCE_HIGH), more = (uint64_t)amount * buckets[kind].window_s;
 
-	k->level = amount > most - k->level ? most : k->level + amount;
+	k->level = more > most - k->level ? most : k->level + more;
 }
 
 void budget_charge(struct budget *b, unsigned int scale, uint32_t now_s, uint32_t bits, uint32_t names)
@@ -55,7 +55,7 @@ enum confidence budget_confidence(const struct budget *b, unsigned int scale)
 	unsigned int c = CONFIDENCE_NONE;
 
 	for (unsigned int i = 0; i < BUDGET_BUCKETS; i++)
-		while (c < CONFIDENCE_HIGH && b->buckets[i].level >= scale * buckets[i].limits[c + 1])
+		while (c < CONFIDENCE_HIGH && b->buckets[i].level >= limit(i, scale, c + 1))
 			c++;
 	return (enum confidence)c;
 }
@@ -68,7 +68,7 @@ uint32_t budget_heat(struct budget *b, uint32_t now_s)
 		uint32_t heat;
 
 		drain(&b->buckets[i], i, 1, now_s);
-		heat = (uint32_t)(b->buckets[i].level * 1000ull / buckets[i].limits[CONFIDENCE_LOW]);
+		heat = (uint32_t)(b->buckets[i].level * 1000 / limit(i, 1, CONFIDENCE_LOW));
 		most = heat > most ? heat : most;
 	}
 	return most;

@@ -13,8 +13,8 @@
 enum budget_bucket { BUDGET_BITS_SHORT, BUDGET_BITS_LONG, BUDGET_NAMES_SHORT, BUDGET_NAMES_LONG, BUDGET_BUCKETS };
 
 struct bucket {
-	uint32_t level;
-	uint32_t at_s; /* up to when it is drained */
+	uint64_t level; /* units times seconds of the window: so a second drains a whole number */
+	uint32_t at_s;	/* up to when it is drained */
 };
 
 struct budget {

@@ -81,6 +81,19 @@ static void option(struct build_rule *r, char *word, struct image_service *servi
 	}
 }
 
+/* "!DGA/HIGH" in place of domains. */
+static void protection(struct build_rule *r, const char *word)
+{
+	static const char *const words[] = {[PROTECTION_DNS_TUNNELING] = "DNS_TUNNELING", [PROTECTION_DGA] = "DGA",
+		[PROTECTION_DICTIONARY_DGA] = "DICTIONARY_DGA"};
+	const char *level = strchr(word, '/') + 1;
+
+	for (unsigned int i = 1; i < PROTECTION_COUNT; i++)
+		if (!strncmp(words[i], word, (size_t)(level - word) - 1))
+			r->protection = (enum protection)i;
+	r->confidence = *level == 'L' ? CONFIDENCE_LOW : *level == 'M' ? CONFIDENCE_MEDIUM : CONFIDENCE_HIGH;
+}
+
 static void rule(struct policy_text *p, char *save)
 {
 	struct image_service services[SERVICES];
@@ -89,12 +102,15 @@ static void rule(struct policy_text *p, char *save)
 	char *domains = strtok_r(NULL, " ", &save), *word, *in = NULL;
 	struct build_rule r = {.services = services, .place = {priority, "scenario", 1}};
 	uint32_t list = image_build_list(p->b);
+	bool protects = domains[0] == '!';
 
 	r.action = !strcmp(action, "allow") ? ACTION_ALLOW : !strcmp(action, "alert") ? ACTION_ALERT : ACTION_BLOCK;
 	r.priority = (uint32_t)strtoul(priority, NULL, 10);
 	r.lists = &list;
-	r.n_lists = 1;
-	for (char *d = strtok_r(domains, ",", &in); d; d = strtok_r(NULL, ",", &in))
+	r.n_lists = !protects;
+	if (protects)
+		protection(&r, domains + 1);
+	for (char *d = strtok_r(domains, ",", &in); d && !protects; d = strtok_r(NULL, ",", &in))
 		(void)image_build_domain_text(p->b, list, d);
 	while ((word = strtok_r(NULL, " ", &save)))
 		option(&r, word, services, &override);

@@ -7,6 +7,7 @@
  *
  *	policy NAME				a new policy; rules follow
  *	rule ACTION PRIORITY NAME,... [ports=443,...] [trust] [strip] [nxdomain] [override=NAME/TTL] [qtype=TYPE]
+ *						NAME may be !PROTECTION/CONFIDENCE instead
  *	setting NAME VALUE			of image_settings; at first prefetch and stale_max_s are 0
  *	upstreams N				of addresses without meaning; upstream ADDRESS: a real one (test_resolver.py)
  *	zone NAME N [private=PREFIX,...]		a forward zone with N more upstreams, behind them

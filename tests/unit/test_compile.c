@@ -358,6 +358,31 @@ static void test_fields(struct kit *k)
 	image_unmap(im);
 }
 
+/* Rules with a protection are numbered among the others, and said to be useless where they are. */
+static void test_protection(struct kit *k)
+{
+	static const char text[] = "name = \"p\"; dns = (\n"
+		"{ name = \"a\"; priority = 30; action = \"ALLOW\"; domains = \"*.a.example\"; ports = []; },\n"
+		"{ name = \"t\"; priority = 20; action = \"BLOCK\"; protection = \"DNS_TUNNELING\"; confidence = \"MEDIUM\"; qtype = \"TXT\"; "
+		"response = \"NXDOMAIN\"; },\n"
+		"{ name = \"b\"; priority = 10; action = \"BLOCK\"; domains = \"b.example\"; },\n"
+		"{ name = \"w\"; priority = 40; action = \"ALERT\"; protection = \"DICTIONARY_DGA\"; confidence = \"LOW\"; } );\n";
+	struct image *im;
+
+	good_files();
+	kit_write("p.conf", text);
+	(void)settings(k, &im);
+	CHECK(strstr(k->output, "p.conf:5: warning: rule \"w\" guards nothing: no rule behind it allows a name"));
+	CHECK(!strstr(k->output, "\"t\""));
+	CHECK(image_policy(im, 0)->n_protections == 2 && image_protection(im, image_policy(im, 0), 0) == 1);
+	CHECK(image_protection(im, image_policy(im, 0), 1) == 3);
+	CHECK(rule(im, 1)->protection == PROTECTION_DNS_TUNNELING && rule(im, 1)->confidence == CONFIDENCE_MEDIUM && rule(im, 1)->qtype == 16);
+	CHECK(rule(im, 1)->action == ACTION_BLOCK && rule(im, 1)->response == RESPONSE_NXDOMAIN);
+	CHECK(rule(im, 3)->protection == PROTECTION_DICTIONARY_DGA && rule(im, 3)->confidence == CONFIDENCE_LOW);
+	CHECK(rule(im, 2)->protection == PROTECTION_NONE && rule(im, 2)->confidence == CONFIDENCE_NONE);
+	image_unmap(im);
+}
+
 /* A list that two policies name is read once, and each has its own rules for it. */
 static void test_shared_list(struct kit *k)
 {
@@ -397,6 +422,7 @@ int main(void)
 	test_all(&k);
 	test_settings(&k);
 	test_fields(&k);
+	test_protection(&k);
 	test_shared_list(&k);
 	kit_fini(&k);
 	return check_report();

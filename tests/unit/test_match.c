@@ -166,15 +166,42 @@ static void check_others(const struct image *im)
 	CHECK(dns_name_from_text("localhost", &n) == 0 && match_name(im, p, &n, A) == IMAGE_NONE);
 }
 
+/* By which entry a rule holds a name: the name itself, or the longest wildcard. */
+static void check_scope(const struct image *im)
+{
+	static const struct {
+		const char *name;
+		uint32_t scope;
+	} names[] = {
+		{"a.deep.example.org", 3}, {"deep.example.org", 2}, {"a.b.example.org", 2}, {"exact.example.org", MATCH_EXACT}, {"x.exact.example.org", 2},
+		{"EXACT.example.org", MATCH_EXACT}, {"other.test", 0}, {"test", 0},
+	};
+	const struct image_policy *p = image_policy(im, image_policy_find(im, "scopes"));
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		struct dns_name n;
+		uint32_t rule;
+
+		check_row(names[i].name);
+		CHECK(dns_name_from_text(names[i].name, &n) == 0);
+		rule = match_name(im, p, &n, A);
+		CHECK(rule != IMAGE_NONE && match_scope(im, p, &n, A, rule) == names[i].scope);
+	}
+	check_row("");
+}
+
 int main(void)
 {
 	struct image *im;
 	struct kit k;
 
 	kit_init(&k);
-	kit_write("postern.conf", "policies = [ \"p.conf\", \"others.conf\" ]; upstreams = \"192.0.2.53\";\n");
+	kit_write("postern.conf", "policies = [ \"p.conf\", \"others.conf\", \"scopes.conf\" ]; upstreams = \"192.0.2.53\";\n");
 	kit_write("p.conf", policy);
 	kit_write("others.conf", others);
+	kit_write("scopes.conf", "name = \"scopes\"; dns = ( { name = \"a\"; priority = 1; action = \"ALLOW\"; ports = []; domains = "
+		"[ \"*.example.org\", \"*.deep.example.org\", \"exact.example.org\" ]; },\n"
+		"{ name = \"b\"; priority = 2; action = \"ALLOW\"; ports = []; domains = [ \"*\", \"*.deep.example.org\" ]; } );\n");
 	CHECK(kit_compile(&k) == 0);
 	if (k.n_errors)
 		fputs(k.output, stderr);
@@ -185,6 +212,7 @@ int main(void)
 		check_limits(im, p);
 		check_order(im, p);
 		check_others(im);
+		check_scope(im);
 		image_unmap(im);
 	}
 	kit_fini(&k);
