@@ -65,6 +65,7 @@ struct event {
 	char sandbox[SANDBOX_NAME_MAX];
 	/* the rule that decided */
 	char rule[RULE_NAME_MAX];
+	char group[RULE_NAME_MAX]; /* rule group; "" for a rule of the policy's own sections */
 	char file[EVENT_PATH_MAX];
 	uint32_t line;
 	/* traffic */
@@ -92,7 +93,7 @@ enum event_kind event_kind_parse(const char *text); /* EVENT_KIND_COUNT where un
 const char *event_action_text(enum event_action a);
 /* Zeroed, with kind, count 1, both times now, slot SANDBOX_NONE. */
 struct event event_new(enum event_kind k);
-/* Fills rule, file and line from the image. */
+/* Fills rule, group, file and line from the image. */
 void event_set_place(struct event *e, const struct image *im, const struct image_place *place);
 /* Copies with cut and NUL. */
 void event_set_text(char *dst, size_t cap, const char *src);

@@ -22,6 +22,9 @@
 #define IMAGE_NONE UINT32_MAX
 #define RULE_SERVICES_MAX 16 /* ports of one DNS rule: each is a kernel element per address */
 #define RULE_NAME_MAX 64     /* with the NUL; also Route 53's limit of 64 characters */
+#define GROUP_PRIORITY_MIN 101  /* of a rule group's association; Route 53 keeps 1..99 and 9901.. for itself, and does */
+#define GROUP_PRIORITY_MAX 9898 /* not say whether 100 and 9900 are its own */
+#define GROUP_PRIORITY_OWN 9899 /* of a policy's section `dns`: behind every group */
 #define IMAGE_QUERIES_MAX 1000000 /* largest queries_per_s and queries_burst: as good as no limit */
 #define IMAGE_PIN_MAX_S 604800 /* largest pin_max_s and pin_grace_s: a week */
 
@@ -39,6 +42,7 @@ struct image_place {
 	uint32_t name; /* string: the rule's, policy's or sandbox's name */
 	uint32_t file; /* string: path as given */
 	uint32_t line;
+	uint32_t group; /* string: rule group that a DNS rule belongs to; IMAGE_NONE: the policy's own section */
 };
 
 /*
@@ -53,7 +57,8 @@ struct image_service {
 
 struct image_rule {
 	struct image_place place;
-	uint32_t priority; /* lower first, unique in the policy */
+	uint32_t group_priority; /* of the group's association with the policy; lower first, one for each group */
+	uint32_t priority; /* lower first, unique in the group */
 	uint32_t first_service, n_services; /* ports that answers under this rule open; single ports */
 	uint32_t override_wire; /* wire: target of OVERRIDE, or IMAGE_NONE */
 	uint32_t override_ttl_s;
@@ -72,7 +77,7 @@ struct image_static {
 
 struct image_policy {
 	struct image_place place;
-	uint32_t first_rule, n_rules;		/* sorted by priority */
+	uint32_t first_rule, n_rules;		/* sorted by the group's priority, then their own */
 	uint32_t first_egress, n_egress;
 	uint32_t first_ingress, n_ingress;
 	uint32_t first_list_rule, n_list_rules; /* see match.c */

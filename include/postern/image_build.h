@@ -31,6 +31,7 @@ struct build_place {
 	const char *name; /* of the policy or rule: at most RULE_NAME_MAX - 1 bytes */
 	const char *file; /* NULL: none */
 	uint32_t line;
+	const char *group; /* rule group of a DNS rule; NULL: none */
 };
 
 struct build_policy {
@@ -41,7 +42,8 @@ struct build_policy {
 
 struct build_rule {
 	struct build_place place;
-	uint32_t priority; /* unique in the policy; the order of adding does not matter */
+	uint32_t group_priority; /* 0: that of a policy's own section */
+	uint32_t priority; /* unique in its group; the order of adding does not matter */
 	const uint32_t *lists;
 	size_t n_lists;
 	const struct image_service *services; /* single ports */

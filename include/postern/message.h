@@ -205,6 +205,7 @@ struct msg_cursor { /* PINS_ASK, SANDBOXES_ASK: rows from @cursor on; 0 at first
 struct pin_row {
 	char sandbox[SANDBOX_NAME_MAX];
 	char rule[RULE_NAME_MAX]; /* of the rule that may pin; "" where the policy no longer has it */
+	char group[RULE_NAME_MAX]; /* its rule group; "" for the policy's own section */
 	uint32_t expires_in_ms;
 	struct addr addr;
 	struct service service;

@@ -80,6 +80,7 @@ static void put_decision(struct json_out *j, const struct event *e)
 	json_out_u64(j, "count", e->count);
 	put_text(j, "sandbox", e->sandbox);
 	put_text(j, "rule", e->rule);
+	put_text(j, "group", e->group);
 	put_text(j, "file", e->file);
 	if (e->line)
 		json_out_u64(j, "line", e->line);

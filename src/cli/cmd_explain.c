@@ -159,6 +159,10 @@ static void print_place(const struct explain *x, const struct answer *a)
 		return;
 	printf("  rule    ");
 	print_safe(stdout, image_string(x->im, a->place->name));
+	if (a->place->group != IMAGE_NONE) {
+		printf(" of group ");
+		print_safe(stdout, image_string(x->im, a->place->group));
+	}
 	printf(" (%s)  ", a->action);
 	print_safe(stdout, image_string(x->im, a->place->file));
 	printf(":%u\n", a->place->line);
@@ -222,6 +226,8 @@ static json_t *answer_json(const struct explain *x, const struct subject *s, con
 		json_object_set_new(o, "reason", json_string(reason_text(a->reason)));
 	if (a->place) {
 		json_object_set_new(o, "rule", json_string(image_string(x->im, a->place->name)));
+		if (a->place->group != IMAGE_NONE)
+			json_object_set_new(o, "group", json_string(image_string(x->im, a->place->group)));
 		json_object_set_new(o, "action", json_string(a->action));
 		json_object_set_new(o, "file", json_string(image_string(x->im, a->place->file)));
 		json_object_set_new(o, "line", json_integer(a->place->line));

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* postern pins: what is open now, for whom, and because of which name. */
+#include "postern/image.h"
+
 #include "client.h"
 #include "print.h"
 
@@ -12,7 +14,8 @@ static void print_pin(const json_t *pin, void *arg)
 {
 	struct listing *l = arg;
 	json_int_t left_ms = member_number(pin, "expires_in_ms");
-	char service[32];
+	char service[32], rule[2 * RULE_NAME_MAX];
+	const char *group = member_text(pin, "group");
 
 	if (l->json) {
 		print_json(pin);
@@ -25,7 +28,8 @@ static void print_pin(const json_t *pin, void *arg)
 	print_column(member_text(pin, "address"), 40);
 	print_column(service, 10);
 	printf("%6llds  ", (long long)(left_ms / 1000));
-	print_column(member_text(pin, "rule"), 16);
+	snprintf(rule, sizeof(rule), "%s%s%s", group, *group ? "/" : "", member_text(pin, "rule"));
+	print_column(rule, 16);
 	print_safe(stdout, member_text(pin, "name"));
 	putchar('\n');
 }

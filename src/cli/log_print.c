@@ -101,6 +101,7 @@ static void put_attribution(const json_t *event)
 static void put_rule(const json_t *event)
 {
 	put(" rule \"", member_text(event, "rule"), "\"");
+	put(" of group \"", member_text(event, "group"), "\"");
 	put(" ", member_text(event, "file"), "");
 	put_number(":", event, "line");
 }

@@ -12,7 +12,7 @@
 #include "ports.h"
 
 #define OVERRIDE_TTL_MAX_S 604800 /* Route 53's limit */
-#define OVERRIDE_TTL_S 60
+#define OVERRIDE_TTL_S 0	  /* as the console of Route 53 proposes: nobody is told to remember a block */
 
 static const struct member members[] = {
 	{"name", NODE_STRING, true}, {"priority", NODE_INTEGER, true}, {"action", NODE_STRING, true},
@@ -35,7 +35,7 @@ struct dns_rule {
 	struct dns_name override_name;
 };
 
-/* Compares with the first @n_before rules that were read. */
+/* Compares with those of its group among the first @n_before rules that were read. */
 static bool take_priority(struct policy_reader *r, const struct node *n, struct dns_rule *d, size_t n_before)
 {
 	const struct node *p = node_member(n, "priority", NODE_INTEGER);
@@ -47,7 +47,7 @@ static bool take_priority(struct policy_reader *r, const struct node *n, struct 
 		return false;
 	}
 	d->rule.priority = (uint32_t)node_integer(p);
-	for (size_t i = 0; i < n_before; i++) {
+	for (size_t i = r->scope.first_rule; i < n_before; i++) {
 		if (r->rules[i].priority == d->rule.priority) {
 			diag_error(r->c->diag, node_spot(p), "priority %u is that of rule \"%s\" in line %u: give each rule its own",
 				d->rule.priority, r->rules[i].name, r->rules[i].at.line);
@@ -57,22 +57,31 @@ static bool take_priority(struct policy_reader *r, const struct node *n, struct 
 	return true;
 }
 
+/* Is the list one of the group that is being read, or of the policy? */
+static bool list_seen(const struct policy_reader *r, size_t i)
+{
+	return i < r->scope.n_outer_lists || (r->scope.group && i >= r->scope.first_list);
+}
+
+/* A group's own list stands before the policy's of the same name. */
 static struct named_list *find_list(struct policy_reader *r, const char *name)
 {
-	for (size_t i = 0; i < r->n_lists; i++)
-		if (strcmp(r->lists[i].name, name) == 0)
-			return &r->lists[i];
+	for (size_t i = r->n_lists; i > 0; i--)
+		if (list_seen(r, i - 1) && strcmp(r->lists[i - 1].name, name) == 0)
+			return &r->lists[i - 1];
 	return NULL;
 }
 
 static void complain_list(struct policy_reader *r, const struct node *n)
 {
 	const char **words = calloc(r->n_lists + 1, sizeof(*words)), *near;
+	size_t n_words = 0;
 
 	ASSERT(words);
 	r->list_missing = true;
 	for (size_t i = 0; i < r->n_lists; i++)
-		words[i] = r->lists[i].name;
+		if (list_seen(r, i))
+			words[n_words++] = r->lists[i].name;
 	near = diag_nearest(node_string(n) + 1, words);
 	if (near)
 		diag_error(r->c->diag, node_spot(n), "there is no list \"%s\": did you mean \"@%s\"?", node_string(n) + 1, near);
@@ -161,7 +170,7 @@ static void take_qtype(struct policy_reader *r, const struct node *rule, struct 
 	d->rule.qtype = qtype_parse(node_string(n));
 	if (!d->rule.qtype)
 		diag_error(r->c->diag, node_spot(n), "qtype \"%s\" is unknown: write a name such as \"A\" or \"HTTPS\", or "
-			"\"TYPE\" and a number from 1 to 65535", node_string(n));
+			"\"TYPE\" and a number from 1 to %d", node_string(n), QTYPE_MAX);
 }
 
 static void take_override(struct policy_reader *r, const struct node *rule, struct dns_rule *d)
@@ -234,6 +243,7 @@ static void read_rule(struct policy_reader *r, const struct node *n)
 	d.rule.https_records = (enum https_records)policy_word(r->c, n, "https_records", https_words, HTTPS_NODATA);
 	if (action < 0 || r->c->diag->n_errors)
 		return;
+	d.rule.group_priority = r->scope.priority;
 	d.rule.lists = d.lists;
 	d.rule.services = d.services;
 	image_build_rule(r->c->builder, &d.rule);
@@ -241,10 +251,13 @@ static void read_rule(struct policy_reader *r, const struct node *n)
 
 void policy_dns_rules(struct policy_reader *r, const struct node *list)
 {
-	if (node_count(list) > RULES_MAX) {
+	if (r->n_rules + node_count(list) > RULES_MAX) {
 		diag_error(r->c->diag, node_spot(list), "more than %d DNS rules: put names into lists", RULES_MAX);
 		return;
 	}
+	if (node_count(list) > ROUTE53_RULES_MAX)
+		diag_warning(r->c->diag, node_spot(list), "%zu DNS rules in one group: Route 53 takes %d unless AWS raises it, so "
+			"this policy may work on this host only: put names into lists", node_count(list), ROUTE53_RULES_MAX);
 	for (size_t i = 0; i < node_count(list); i++) {
 		const struct node *n = node_at(list, i);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * One policy file: its name, its lists, and the order in which its sections are read. What the sections say is in
- * dns_rules.c and static_rules.c.
+ * groups.c, dns_rules.c and static_rules.c.
  */
 #include "policy.h"
 
@@ -12,7 +12,7 @@
 #include "pattern.h"
 
 static const struct member policy_members[] = {
-	{"name", NODE_STRING, true}, {"lists", NODE_GROUP, false}, {"dns", NODE_LIST, false},
+	{"name", NODE_STRING, true}, {"lists", NODE_GROUP, false}, {"rule_groups", NODE_LIST, false}, {"dns", NODE_LIST, false},
 	{"egress", NODE_LIST, false}, {"ingress", NODE_LIST, false}, {"refusal", NODE_STRING, false},
 	{0},
 };
@@ -41,8 +41,8 @@ int policy_word(struct compile *c, const struct node *group, const char *member,
 	return absent;
 }
 
-/* Route 53's characters of a rule name, and its rule that digits alone are none. */
-static bool rule_name_valid(const char *name)
+/* Route 53's characters of the name of a rule or rule group, and its rule that digits alone are none. */
+bool policy_rule_name_valid(const char *name)
 {
 	bool digits = true;
 
@@ -62,15 +62,16 @@ bool policy_rule_name(struct policy_reader *r, const struct node *rule, struct b
 	const struct node *n = node_member(rule, "name", NODE_STRING);
 	struct spot at = n ? node_spot(n) : node_spot(rule);
 
-	*ret_place = (struct build_place){.name = n ? node_string(n) : "", .file = at.file, .line = at.line};
+	*ret_place = (struct build_place){.name = n ? node_string(n) : "", .file = at.file, .line = at.line,
+		.group = r->scope.group};
 	if (!n)
 		return false;
-	if (!rule_name_valid(node_string(n))) {
+	if (!policy_rule_name_valid(node_string(n))) {
 		diag_error(r->c->diag, at, "\"%s\" cannot name a rule: write 1 to %d letters, digits, spaces, \"-\", \"_\" or "
 			"\"'\", not digits alone", node_string(n), RULE_NAME_MAX - 1);
 		return false;
 	}
-	for (size_t i = 0; i < r->n_rules; i++) {
+	for (size_t i = r->scope.first_rule; i < r->n_rules; i++) {
 		if (strcmp(r->rules[i].name, node_string(n)) == 0) {
 			diag_error(r->c->diag, at, "a rule \"%s\" stands in line %u already: give each rule its own name",
 				node_string(n), r->rules[i].at.line);
@@ -145,7 +146,7 @@ static uint32_t file_list(struct policy_reader *r, const struct node *n)
 	return compile_list_file(r->c, node_spot(file), compile_path(r->c, node_spot(file).file, node_string(file)));
 }
 
-static void read_lists(struct policy_reader *r, const struct node *lists)
+void policy_lists(struct policy_reader *r, const struct node *lists)
 {
 	for (size_t i = 0; i < node_count(lists); i++) {
 		const struct node *n = node_at(lists, i);
@@ -190,7 +191,7 @@ static bool policy_name(struct compile *c, const struct node *root, struct build
 /* Everything is read even where the name is wrong, so that all errors come out; such an image is never written. */
 static void read_policy(struct compile *c, const struct tree *t)
 {
-	const struct node *root = tree_root(t), *lists, *dns, *egress, *ingress;
+	const struct node *root = tree_root(t), *lists, *groups, *dns, *egress, *ingress;
 	struct policy_reader r = {.c = c};
 	struct build_policy p = {.place = {"unnamed", NULL, 0}};
 
@@ -198,13 +199,17 @@ static void read_policy(struct compile *c, const struct tree *t)
 	c->n_nameless += !policy_name(c, root, &p);
 	p.refusal = (enum refusal)policy_word(c, root, "refusal", refusals, REFUSAL_REJECT);
 	lists = node_member(root, "lists", NODE_GROUP);
+	groups = node_member(root, "rule_groups", NODE_LIST);
 	dns = node_member(root, "dns", NODE_LIST);
 	egress = node_member(root, "egress", NODE_LIST);
 	ingress = node_member(root, "ingress", NODE_LIST);
 	p.has_ingress = ingress;
 	text_record(tree_text(t), c, image_build_policy(c->builder, &p));
 	if (lists)
-		read_lists(&r, lists);
+		policy_lists(&r, lists);
+	r.scope.n_outer_lists = r.scope.first_list = r.n_lists;
+	if (groups)
+		policy_rule_groups(&r, groups, p.place.name, dns && node_count(dns));
 	if (dns)
 		policy_dns_rules(&r, dns);
 	if (egress)

@@ -140,7 +140,7 @@ uint16_t qtype_parse(const char *text)
 			return qtypes[i].qtype;
 	if (strncasecmp(text, "TYPE", 4) == 0) {
 		const char *p = text + 4;
-		long v = number(&p, 65535);
+		long v = number(&p, QTYPE_MAX);
 
 		return v > 0 && !*p ? (uint16_t)v : 0;
 	}

@@ -17,7 +17,12 @@ bool port_parse(const char *text, struct image_service *ret_service, char ret_co
  * "proto/47" and "all".
  */
 bool service_parse(const char *text, struct image_service *ret_service, char ret_complaint[static COMPLAINT_MAX]);
-/* "A", "HTTPS", "TYPE65" (RFC 3597): the number, or 0 where it is none. */
+#define QTYPE_MAX 65534 /* Route 53's limit; 0 and 65535 are reserved (RFC 6895 3.1) */
+
+/*
+ * "A", "HTTPS", "TYPE65" (RFC 3597): the number, or 0 where it is none. Route 53's names (Qtype of
+ * API_route53resolver_CreateFirewallRule) and those that clients ask for; what Route 53 has no name for it takes as TYPEn.
+ */
 uint16_t qtype_parse(const char *text);
 
 #endif

@@ -6,16 +6,32 @@
 #include "reach.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "postern/image_reach.h"
+
+#define BY_MAX 512
+
+/* The rule that comes first, with its line; with its group and file too where it is not in the same group. */
+static const char *by_text(const struct image *im, const struct image_place *place, const struct image_place *by,
+	char text[static BY_MAX])
+{
+	const char *name = image_string(im, by->name), *group = image_string(im, by->group);
+
+	if (by->group == place->group)
+		snprintf(text, BY_MAX, "\"%s\" (line %u)", name, by->line);
+	else
+		snprintf(text, BY_MAX, "\"%s\" of group \"%s\" (%.300s:%u)", name, group, image_string(im, by->file), by->line);
+	return text;
+}
 
 static void warn_rule(struct diagnostics *d, const struct image *im, const struct image_reach *r)
 {
 	const struct image_policy *p = image_policy(im, r->policy);
 	const struct image_place *place = &image_rule(im, p, r->rule)->place;
 	const struct image_place *by = &image_rule(im, p, r->by)->place;
-	char text[DNS_NAME_TEXT_MAX];
+	char text[DNS_NAME_TEXT_MAX], first[BY_MAX];
 	struct spot at = {image_string(im, place->file), place->line};
 
 	if (r->example.len > 1)
@@ -23,13 +39,14 @@ static void warn_rule(struct diagnostics *d, const struct image *im, const struc
 	else
 		snprintf(text, sizeof(text), "*");
 	if (r->n_dead == r->n_patterns)
-		diag_warning(d, at, "rule \"%s\" is never reached: rules before it, such as \"%s\" (line %u), decide every name: "
+		diag_warning(d, at, "rule \"%s\" is never reached: rules before it, such as %s, decide every name: "
 			"remove it, or give it a lower priority number", image_string(im, place->name),
-			image_string(im, by->name), by->line);
+			by_text(im, place, by, first));
 	else
-		diag_warning(d, at, "rule \"%s\" never decides %llu of its names, such as \"%s%s\": rule \"%s\" (line %u) comes "
+		diag_warning(d, at, "rule \"%s\" never decides %llu of its names, such as \"%s%s\": rule %s comes "
 			"first: remove them from one of the two", image_string(im, place->name), (unsigned long long)r->n_dead,
-			r->example_wildcard && r->example.len > 1 ? "*." : "", text, image_string(im, by->name), by->line);
+			r->example_wildcard && r->example.len > 1 ? "*." : "", text,
+			by_text(im, place, by, first));
 }
 
 /* A protection is considered before the rules behind it, so there has to be one that permits something. */

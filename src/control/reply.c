@@ -66,6 +66,7 @@ static void put_pin(struct json_out *j, const struct pin_row *row)
 		json_out_u64(j, "protocol_number", row->service.protocol);
 	json_out_u64(j, "port", row->service.first_port);
 	put_text(j, "rule", row->rule);
+	put_text(j, "group", row->group);
 	json_out_u64(j, "expires_in_ms", row->expires_in_ms);
 	json_out_close(j, '}');
 }
@@ -261,7 +262,8 @@ bool reply_pins_valid(const struct msg_pins *m)
 	for (uint32_t i = 0; i < m->n; i++) {
 		const struct pin_row *row = &m->rows[i];
 
-		if (!ends(row->sandbox, sizeof(row->sandbox)) || !ends(row->rule, sizeof(row->rule)))
+		if (!ends(row->sandbox, sizeof(row->sandbox)) || !ends(row->rule, sizeof(row->rule)) ||
+			!ends(row->group, sizeof(row->group)))
 			return false;
 		if (row->addr.family != ADDR_V4 && row->addr.family != ADDR_V6)
 			return false;

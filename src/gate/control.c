@@ -59,10 +59,12 @@ static void fill_pin_row(const struct gate *g, uint32_t pin, struct pin_row *row
 	event_set_text(row->sandbox, sizeof(row->sandbox), s ? s->name : "");
 	if (!pinbook_holder(book, pin, &rule, &row->name))
 		return;
-	if (policy != IMAGE_NONE && rule < image_policy(g->policy.image, policy)->n_rules)
-		event_set_text(row->rule, sizeof(row->rule),
-			image_string(g->policy.image,
-				image_rule(g->policy.image, image_policy(g->policy.image, policy), rule)->place.name));
+	if (policy != IMAGE_NONE && rule < image_policy(g->policy.image, policy)->n_rules) {
+		const struct image_rule *r = image_rule(g->policy.image, image_policy(g->policy.image, policy), rule);
+
+		event_set_text(row->rule, sizeof(row->rule), image_string(g->policy.image, r->place.name));
+		event_set_text(row->group, sizeof(row->group), image_string(g->policy.image, r->place.group));
+	}
 }
 
 /* The cursor is the pin's number plus one, so that 0 can mean the start, and the end. */

@@ -95,6 +95,7 @@ bool event_valid(const struct event *e)
 		if (dns_name_from_wire(e->names[i].wire, e->names[i].len, &name) < 0)
 			return false;
 	return ends(e->sandbox, sizeof(e->sandbox)) && ends(e->rule, sizeof(e->rule)) &&
+		ends(e->group, sizeof(e->group)) &&
 		ends(e->file, sizeof(e->file)) && ends(e->interface, sizeof(e->interface)) &&
 		ends(e->by.exe, sizeof(e->by.exe)) && ends(e->by.command, sizeof(e->by.command)) &&
 		ends(e->by.cgroup, sizeof(e->by.cgroup)) && ends(e->by.unit, sizeof(e->by.unit)) &&

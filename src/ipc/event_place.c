@@ -5,6 +5,7 @@
 void event_set_place(struct event *e, const struct image *im, const struct image_place *place)
 {
 	event_set_text(e->rule, sizeof(e->rule), image_string(im, place->name));
+	event_set_text(e->group, sizeof(e->group), image_string(im, place->group));
 	event_set_text(e->file, sizeof(e->file), image_string(im, place->file));
 	e->line = place->line;
 }

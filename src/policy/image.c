@@ -58,8 +58,8 @@ static bool string_ok(const struct image *im, uint32_t string)
 
 static bool place_ok(const struct image *im, const struct image_place *p)
 {
-	return string_ok(im, p->name) && string_ok(im, p->file) &&
-		strlen(image_string(im, p->name)) < RULE_NAME_MAX;
+	return string_ok(im, p->name) && string_ok(im, p->file) && string_ok(im, p->group) &&
+		strlen(image_string(im, p->name)) < RULE_NAME_MAX && strlen(image_string(im, p->group)) < RULE_NAME_MAX;
 }
 
 static bool settings_ok(const struct image *im)

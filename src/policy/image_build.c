@@ -174,10 +174,11 @@ uint32_t image_build_string(struct image_builder *b, const char *text)
 
 static struct image_place place(struct image_builder *b, const struct build_place *p)
 {
-	if (strlen(p->name) >= RULE_NAME_MAX && !b->error)
+	if ((strlen(p->name) >= RULE_NAME_MAX || (p->group && strlen(p->group) >= RULE_NAME_MAX)) && !b->error)
 		b->error = -EINVAL;
 	return (struct image_place){.name = image_build_string(b, p->name),
-		.file = p->file ? image_build_string(b, p->file) : IMAGE_NONE, .line = p->line};
+		.file = p->file ? image_build_string(b, p->file) : IMAGE_NONE, .line = p->line,
+		.group = p->group ? image_build_string(b, p->group) : IMAGE_NONE};
 }
 
 static struct image_policy *last_policy(struct image_builder *b)
@@ -194,6 +195,8 @@ static int compare_pending(const void *a, const void *b)
 {
 	const struct pending_rule *x = a, *y = b;
 
+	if (x->rule.group_priority != y->rule.group_priority)
+		return x->rule.group_priority < y->rule.group_priority ? -1 : 1;
 	return (x->rule.priority > y->rule.priority) - (x->rule.priority < y->rule.priority);
 }
 
@@ -318,6 +321,7 @@ void image_build_rule(struct image_builder *b, const struct build_rule *r)
 	uint32_t *lists;
 
 	rule.rule.place = place(b, &r->place);
+	rule.rule.group_priority = r->group_priority ? r->group_priority : GROUP_PRIORITY_OWN;
 	rule.rule.priority = r->priority;
 	rule.rule.first_service = build_append(b, SECTION_SERVICES, r->services, r->n_services);
 	rule.rule.n_services = (uint32_t)r->n_services;

@@ -15,6 +15,9 @@ struct bad_row {
 /* a DNS rule in line 2 with @members instead of some of its own */
 #define RULE(members) P "dns = ( { name = \"r\"; " members " } );\n"
 #define DOMAIN(text) RULE("priority = 1; action = \"BLOCK\";\n domains = [ \"ok.example\",\n \"" text "\" ];")
+#define BLOCK(n, p) "{ name = \"" n "\"; priority = " p "; action = \"BLOCK\"; domains = \"*\"; }"
+/* a rule group in line 2 */
+#define GROUP(members) P "rule_groups = ( { " members " } );\n"
 #define EGRESS(members) P "egress = ( { name = \"e\"; " members " } );\n"
 #define C "policies = \"p.conf\"; upstreams = \"192.0.2.53\";\n"
 #define BOX(members) C "sandboxes = ( { name = \"a\"; policy = \"p\"; " members " } );\n"
@@ -169,6 +172,29 @@ static const struct bad_row bad_rows[] = {
 		"p.conf:2: a rule \"r\" stands in line 2 already: give each rule its own name"},
 	{"p.conf", RULE("priority = 7; action = \"BLOCK\"; domains = \"*\"; },\n { name = \"s\"; priority = 7; action = \"BLOCK\"; domains = \"a.example\";"),
 		"p.conf:3: priority 7 is that of rule \"r\" in line 2: give each rule its own"},
+	{"p.conf", RULE("priority = 1; action = \"BLOCK\"; domains = \"*\"; qtype = \"TYPE65535\";"), "p.conf:2: qtype \"TYPE65535\" is unknown: write a name such as \"A\" or \"HTTPS\", or \"TYPE\" and a number from 1 to 65534"},
+	{"p.conf", RULE("priority = 1; action = \"BLOCK\"; domains = \"*\"; qtype = \"TYPE0\";"), "p.conf:2: qtype \"TYPE0\" is unknown"},
+	{"p.conf", RULE("priority = 1; action = \"BLOCK\"; domains = \"*\"; qtype = \"TYPE\";"), "p.conf:2: qtype \"TYPE\" is unknown"},
+	{"p.conf", RULE("priority = 1; action = \"BLOCK\"; domains = \"*\"; qtype = \"28\";"), "p.conf:2: qtype \"28\" is unknown"},
+	{"p.conf", RULE("priority = 1; action = \"BLOCK\"; domains = \"*\"; response = \"OVERRIDE\"; override_domain = \"a.example\"; override_ttl = 604801;"), "p.conf:2: override_ttl 604801 is out of range: write 0 to 604800 seconds"},
+	/* rule groups */
+	{"p.conf", GROUP("priority = 200; dns = ();"), "p.conf:2: a rule group without \"name\": write name = ...;"},
+	{"p.conf", GROUP("name = \"g\"; dns = ();"), "p.conf:2: a rule group without \"priority\": write priority = ...;"},
+	{"p.conf", GROUP("name = \"g\"; priority = 200;"), "p.conf:2: a rule group without \"dns\": write dns = ...;"},
+	{"p.conf", GROUP("name = \"g\"; priority = 200; dns = (); egress = ();"), "p.conf:2: a rule group has no setting \"egress\": remove it"},
+	{"p.conf", GROUP("name = \"g.h\"; priority = 200; dns = ();"), "p.conf:2: \"g.h\" cannot name a rule group: write 1 to 63 letters"},
+	{"p.conf", GROUP("name = \"7\"; priority = 200; dns = ();"), "p.conf:2: \"7\" cannot name a rule group: write 1 to 63 letters"},
+	{"p.conf", GROUP("name = \"p\"; priority = 200; dns = ();"), "p.conf:2: \"p\" is the policy's name, which its own section `dns` has: give the group another one"},
+	{"p.conf", GROUP("name = \"g\"; priority = 100; dns = ();"), "p.conf:2: priority 100 of a rule group is out of range: write 101 to 9898"},
+	{"p.conf", GROUP("name = \"g\"; priority = 9899; dns = ();"), "p.conf:2: priority 9899 of a rule group is out of range: write 101 to 9898"},
+	{"p.conf", GROUP("name = \"g\"; priority = 200; dns = (); },\n { name = \"g\"; priority = 201; dns = ();"), "p.conf:3: a rule group \"g\" stands in line 2 already: give each group its own name"},
+	{"p.conf", GROUP("name = \"g\"; priority = 200; dns = (); },\n { name = \"h\"; priority = 200; dns = ();"), "p.conf:3: priority 200 is that of rule group \"g\" in line 2: give each group its own"},
+	{"p.conf", GROUP("name = \"g\"; priority = 200; dns = ( " BLOCK("a", "1") ",\n" BLOCK("a", "2") " );"), "p.conf:3: a rule \"a\" stands in line 2 already"},
+	{"p.conf", GROUP("name = \"g\"; priority = 200; dns = ( " BLOCK("a", "1") ",\n" BLOCK("b", "1") " );"), "p.conf:3: priority 1 is that of rule \"a\" in line 2"},
+	{"p.conf", GROUP("name = \"g\"; priority = 200; lists: { l = [ \"a.example\" ]; }; dns = (); },\n { name = \"h\"; priority = 201; dns = ( "
+		"{ name = \"r\"; priority = 1; action = \"BLOCK\"; domains = \"@l\"; } );"), "p.conf:3: there is no list \"l\": define it in `lists`"},
+	{"p.conf", P "rule_groups = ( \"x\" );\n", "p.conf:2: an entry of `rule_groups` that is no group: write { name = ...; }"},
+	{"p.conf", P "rule_group = ();\n", "p.conf:2: a policy has no setting \"rule_group\": did you mean \"rule_groups\"?"},
 	/* static rules */
 	{"p.conf", EGRESS("ports = \"all\";"), "p.conf:2: an egress rule without \"to\": write to = ...;"},
 	{"p.conf", EGRESS("to = \"192.0.2.1\";"), "p.conf:2: an egress rule without \"ports\": write ports = ...;"},
@@ -231,6 +257,8 @@ static const struct bad_row bad_rows[] = {
 
 #define ALLOW(n, p, d) "{ name = \"" n "\"; priority = " p "; action = \"ALLOW\"; domains = " d "; ports = []; }"
 
+#define EMPTY(n, p) "{ name = \"" n "\"; priority = " p "; dns = (); },\n"
+
 static const struct bad_row warning_rows[] = {
 	{"p.conf", DOMAIN("*.com"), "p.conf:4: warning: \"*.com\": it is a public suffix, anybody can register a name below it"},
 	{"p.conf", DOMAIN("*.co.uk"), "p.conf:4: warning: \"*.co.uk\": it is a public suffix"},
@@ -243,6 +271,14 @@ static const struct bad_row warning_rows[] = {
 	{"p.conf", P "lists: {\n l = [ \"a.example\" ]; };\n", "p.conf:3: warning: no rule uses list \"l\": name \"@l\" in `domains` of one, or remove it"},
 	{"p.conf", P "lists: { l = [];\n m = []; }; dns = ( " ALLOW("r", "1", "[ \"@l\", \"@m\", \"x.example\" ]") " );\n",
 		"p.conf:2: warning: list \"l\" has no name: write one, or remove the list"},
+	{"p.conf", GROUP("name = \"g\"; priority = 200; dns = ();"), "p.conf:2: warning: rule group \"g\" has no rule: write one, or remove the group"},
+	{"p.conf", GROUP("name = \"g\"; priority = 200; lists: { l = [ \"a.example\" ]; }; dns = ( " BLOCK("a", "1") " );"),
+		"p.conf:2: warning: no rule uses list \"l\": name \"@l\" in `domains` of one, or remove it"},
+	{"p.conf", GROUP("name = \"g\"; priority = 200; dns = ( " BLOCK("every", "9") " );") "dns = (\n" ALLOW("late", "1", "\"a.example\"") " );\n",
+		"p.conf:4: warning: rule \"late\" is never reached: rules before it, such as \"every\" of group \"g\" (p.conf:2), decide every name"},
+	{"p.conf", P "rule_groups = (\n" EMPTY("a", "201") EMPTY("b", "202") EMPTY("c", "203") EMPTY("d", "204")
+		"{ name = \"e\"; priority = 205; dns = ( " BLOCK("x", "1") " ); } );\ndns = ( " ALLOW("r", "1", "\"a.example\"") " );\n",
+		"p.conf:2: warning: 6 rule groups, with the policy's own: a VPC has at most 5, so this policy works on this host only"},
 	{"p.conf", P "dns = (\n" ALLOW("all", "1", "\"*\"") ",\n" ALLOW("late", "2", "\"a.example\"") " );\n",
 		"p.conf:4: warning: rule \"late\" is never reached: rules before it, such as \"all\" (line 3), decide every name"},
 	{"p.conf", P "dns = (\n" ALLOW("late", "2", "[ \"a.example\", \"*.b.example\" ]") ",\n" ALLOW("first", "1", "[ \"*.b.example\", \"a.example\" ]") " );\n",
