@@ -362,6 +362,8 @@ static void task_restart(struct resolver *r, struct task *task)
 	task->state = TASK_ASKING;
 	task->rule = o.rule;
 	task->hops = 0;
+	task->stale = task->late = task->sent = false; /* what was kept is of the old policy */
+	task->stale_ms = 0;
 	draft_init(&task->draft, &task->key);
 	resolve_name(r, task, &task->key.name);
 }

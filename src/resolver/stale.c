@@ -54,7 +54,7 @@ static struct task *pinning_task(struct resolver *r, const struct cache_key *key
 	struct task *task = tasks_find(r->tasks, &k);
 
 	if (task)
-		return task;
+		return task->stale ? task : NULL; /* else a reload has made it ask anew */
 	task = task_start(r, &k, e->rule);
 	if (!task)
 		return NULL;

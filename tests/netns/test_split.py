@@ -16,7 +16,8 @@ import labprobe
 PEER = labnet.PEER
 FORWARD = 'forward = ( { zone = "computer-use.local"; to = [ "10.0.0.3" ]; private = [ "10.0.0.0/24" ]; } );\n'
 RECORDS = ('records = ( { name = "build-cache.internal"; address = [ "10.0.0.30" ]; },\n'
-           '  { name = "desk.test"; cname = "private.computer-use.local"; } );\n')
+           '  { name = "desk.test"; cname = "private.computer-use.local"; } );\n'
+           'hosts_file = "hosts";\n')
 SHORT = "answer_ttl_max_s = 2;\n"
 
 
@@ -77,6 +78,7 @@ def records(net, daemon):
     print("-- local records")
     lab.equal(lab.dig(net.ns["box2"], "build-cache.internal", "A"), [PEER], "a local record")
     lab.equal(reach(net, "box2"), "open", "is pinned and reached")
+    lab.equal(lab.dig(net.ns["box2"], "from-file.internal", "A"), [PEER], "a name of the hosts file")
     lab.equal(lab.dig(net.ns["box2"], "desk.test", "A"), ["private.computer-use.local.", PEER], "an alias into the zone")
     lab.equal(lab.dig(net.ns["box1"], "build-cache.internal", "A"), [], "not under a policy that does not permit it")
 
@@ -115,6 +117,8 @@ def main(net):
     daemon = labdaemon.Postern(net, conf(), {"computer-use.conf": f"{labdaemon.TOP}/policies/computer-use.conf",
                                             "web.conf": web}).start()
     without(net, daemon)
+    with open(f"{labdaemon.ETC}/hosts", "w", encoding="ascii") as f:
+        f.write(f"127.0.0.1 localhost\n{PEER} from-file.internal\n")
     reload(daemon, FORWARD + RECORDS)
     inside(net, daemon, odd)
     never(net, daemon)
