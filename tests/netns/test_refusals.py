@@ -4,6 +4,7 @@
 Locally also the process: uid, pid, executable, command line, even of one that exits as soon as connect() fails.
 """
 import json
+import os
 
 import lab
 import labdaemon
@@ -36,11 +37,16 @@ def attempt(ns, kind, address, port, uid=None):
     return json.loads(ns.run([*drop, "/usr/bin/python3", SCRIPT, kind, address, port]).stdout)
 
 
+def at_once(got, what):
+    """Refused; and fast, in the build that is shipped: the sanitized one only says how fast."""
+    bound = LIMIT_MS if os.environ.get("POSTERN_WANT_PLAIN") else LIMIT_MS * 100
+    lab.check(got["error"] in ("ConnectionRefusedError", "PermissionError", "OSError") and got["ms"] < bound,
+              f"{what}: {got['error']} after {got['ms']:.1f} ms")
+
+
 def refused(net, daemon, kind, address, port, **want):
     """One attempt from box1, its error, its time, its one event."""
-    got = attempt(net.ns["box1"], kind, address, port)
-    lab.check(got["error"] in ("ConnectionRefusedError", "PermissionError", "OSError") and got["ms"] < LIMIT_MS,
-              f"{kind} {address} {port}: {got['error']} after {got['ms']:.1f} ms")
+    at_once(attempt(net.ns["box1"], kind, address, port), f"{kind} {address} {port}")
     match = {"kind": "refusal", "destination": address, "destination_port": port, "sandbox": "box1", **want}
     event = daemon.wait_event(**match)
     lab.check(event["interface"] == "pt-box1" and event["source"] and event["hardware"], f"event: {json.dumps(event)}")
@@ -64,7 +70,7 @@ def forwarded(net, daemon):
 def local(net, daemon):
     host = net.ns["host"]
     got = attempt(host, "tcp", "203.0.113.98", 443, uid=LOCAL_UID)
-    lab.check(got["error"] and got["ms"] < LIMIT_MS, f"local: {got['error']} after {got['ms']:.1f} ms")
+    at_once(got, "local")
     event = daemon.wait_event(kind="refusal", destination="203.0.113.98")
     lab.equal((event.get("sandbox"), event.get("uid"), event.get("pid")), ("local", LOCAL_UID, got["pid"]), "sandbox, uid, pid")
     lab.equal((event.get("exe"), event.get("command")), (got["exe"], got["command"]), "executable and command line")
