@@ -75,6 +75,7 @@ enum dns_ede_code {
 	DNS_EDE_NOT_SUPPORTED = 21,
 	DNS_EDE_NO_REACHABLE = 22,  /* every upstream failed or refused */
 	DNS_EDE_NETWORK = 23,	    /* no upstream could be spoken to */
+	DNS_EDE_SYNTHESIZED = 29,   /* an answer of ours where nobody else has one: special-use names */
 };
 
 struct dns_query {
@@ -141,7 +142,7 @@ int dns_reply_ttls(const uint8_t *wire, size_t len, uint16_t *ret_at, size_t n);
 
 /*
  * What @q's asker gets of the closed reply @reply: its id, flags and case of name, EDNS if it spoke EDNS, with
- * @ede; TC and no records where @limit is exceeded. @out has room for @limit bytes, at
+ * @ede (its text left out where a record needs the room); TC and no records where @limit is exceeded. @out has room for @limit bytes, at
  * least DNS_PLAIN_MAX. Returns the length.
  */
 struct dns_finish {

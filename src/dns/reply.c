@@ -100,20 +100,27 @@ static size_t write_opt(uint8_t *out, int rcode, const struct dns_ede *ede)
 	return DNS_OPT_SIZE + options;
 }
 
+static size_t opt_size(const struct dns_query *q, const struct dns_ede *ede)
+{
+	return q->edns ? DNS_OPT_SIZE + ede_size(ede) : 0;
+}
+
 size_t dns_reply_finish(const struct dns_finish *f, const struct dns_query *q, uint8_t *out)
 {
-	struct dns_ede none = {0};
-	const struct dns_ede *ede = &f->ede;
+	struct dns_ede ede = f->ede;
 	size_t question = DNS_QUESTION_AT + q->name.len + 4u;
-	size_t len = f->len, opt = q->edns ? DNS_OPT_SIZE + ede_size(ede) : 0;
+	size_t len = f->len, opt = opt_size(q, &ede);
 	unsigned int flags = get_u16(f->reply + AT_FLAGS) | (q->flags & FLAGS_OF_CLIENTS);
 
-	if (len + opt > f->limit && opt) { /* the text is worth less than a record */
-		ede = &none;
-		opt = DNS_OPT_SIZE;
+	if (len + opt > f->limit) { /* the text is worth less than a record, the code is not */
+		ede.text = NULL;
+		opt = opt_size(q, &ede);
 	}
-	if (len + opt > f->limit)
+	if (len + opt > f->limit) { /* a cut answer has room for both */
+		ede = f->ede;
+		opt = opt_size(q, &ede);
 		len = question;
+	}
 	memcpy(out, f->reply, len);
 	if (len < f->len) {
 		flags |= DNS_TC;
@@ -124,7 +131,7 @@ size_t dns_reply_finish(const struct dns_finish *f, const struct dns_query *q, u
 	memcpy(out + DNS_QUESTION_AT, q->name.wire, q->name.len);
 	if (opt) {
 		put_u16(out + AT_ADDITIONAL, 1);
-		(void)write_opt(out + len, 0, ede);
+		(void)write_opt(out + len, 0, &ede);
 	}
 	return len + opt;
 }

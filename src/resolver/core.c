@@ -59,26 +59,6 @@ const struct image_rule *rule_of(const struct resolver *r, uint16_t slot, uint32
 	return owner && owner->policy && rule != IMAGE_NONE ? image_rule(r->im, owner->policy, rule) : NULL;
 }
 
-struct dns_ede ede_of(enum reason reason)
-{
-	/* REASON_NONE and answers that are the plain truth have none */
-	static const struct {
-		enum reason reason;
-		enum dns_ede_code code;
-	} rows[] = {
-		{REASON_NO_RULE, DNS_EDE_BLOCKED}, {REASON_RULE_BLOCK, DNS_EDE_BLOCKED},
-		{REASON_REDIRECTION, DNS_EDE_BLOCKED}, {REASON_REBINDING, DNS_EDE_BLOCKED},
-		{REASON_DNS_TUNNELING, DNS_EDE_BLOCKED}, {REASON_DGA, DNS_EDE_BLOCKED}, {REASON_DICTIONARY_DGA, DNS_EDE_BLOCKED},
-		{REASON_QTYPE, DNS_EDE_BLOCKED}, {REASON_UPSTREAM, DNS_EDE_NO_REACHABLE},
-		{REASON_PIN_FAILED, DNS_EDE_OTHER}, {REASON_QUOTA, DNS_EDE_OTHER}, {REASON_OVERLOAD, DNS_EDE_OTHER},
-	};
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-		if (rows[i].reason == reason)
-			return (struct dns_ede){.present = true, .code = (uint16_t)rows[i].code, .text = reason_text(reason)};
-	return (struct dns_ede){.present = reason != REASON_NONE && reason != REASON_SPECIAL_NAME && reason != REASON_ALERT,
-		.code = DNS_EDE_OTHER, .text = reason_text(reason)};
-}
-
 static void count_outcome(struct resolver *r, const struct outcome *o, uint32_t n)
 {
 	unsigned int counter = o->rcode == DNS_SERVFAIL ? COUNTER_RESOLVER_servfail :
@@ -114,14 +94,10 @@ void record_outcome(struct resolver *r, const struct cache_key *key, const struc
 
 static struct dns_ede outcome_ede(const struct outcome *o)
 {
-	struct dns_ede ede = ede_of((enum reason)o->reason);
-
-	if (o->forged)
-		ede.code = DNS_EDE_FORGED;
 	if (o->ede)
-		ede = (struct dns_ede){.present = true, .code = o->ede,
+		return (struct dns_ede){.present = true, .code = o->ede,
 			.text = o->ede == DNS_EDE_STALE ? "stale" : reason_text((enum reason)o->reason)};
-	return ede;
+	return ede_of((enum reason)o->reason, o->forged);
 }
 
 /* An answer that is told at once. */
@@ -284,13 +260,9 @@ static bool refused_kind(const struct dns_query *q)
 
 static int refuse(struct resolver *r, int rcode, uint8_t *out)
 {
-	struct dns_ede ede = {0};
-
-	if (rcode == DNS_REFUSED)
-		ede = (struct dns_ede){.present = true, .code = DNS_EDE_PROHIBITED, .text = "prohibited"};
-	else
+	if (rcode != DNS_REFUSED)
 		count(r, COUNTER_RESOLVER_malformed);
-	return (int)dns_reply_error(&r->query, rcode, ede, out);
+	return (int)dns_reply_error(&r->query, rcode, ede_of_refusal(rcode), out);
 }
 
 bool resolver_take(struct resolver *r, uint16_t slot)

@@ -194,7 +194,7 @@ size_t hit_answer(struct resolver *r, struct cache_entry *e, const struct client
 	struct outcome o = {.rule = e->rule, .reason = e->reason, .action = e->action, .rcode = cache_wire(e)[3] & 0xf};
 	uint32_t data_s = (uint32_t)((e->expires_ms - r->now_ms + 999) / 1000), cap_s = UINT32_MAX;
 	size_t limit = dns_query_limit(&r->query, c->stream), n;
-	struct dns_finish f = {.reply = cache_wire(e), .len = e->wire_len, .ede = ede_of((enum reason)e->reason)};
+	struct dns_finish f = {.reply = cache_wire(e), .len = e->wire_len, .ede = ede_of((enum reason)e->reason, false)};
 
 	if (e->pin_expires_ms) {
 		uint64_t left = left_ms(r, e->pin_expires_ms);

@@ -17,6 +17,7 @@
 #define POSTERN_RESOLVER_STATE_H
 
 #include "cache.h"
+#include "ede.h"
 #include "failures.h"
 #include "owners.h"
 #include "postern/answer.h"
@@ -84,8 +85,6 @@ struct outcome {
 
 /* core.c */
 const struct image_rule *rule_of(const struct resolver *r, uint16_t slot, uint32_t rule);
-/* How a reason is said to clients. */
-struct dns_ede ede_of(enum reason reason);
 /* Records a decision about @n queries for @key, if it is of a kind that is recorded. */
 void record_outcome(struct resolver *r, const struct cache_key *key, const struct outcome *o, uint32_t n,
 	const struct addr *source);

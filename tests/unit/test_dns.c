@@ -146,10 +146,11 @@ static void test_reply(void)
 	q.edns = true;
 	CHECK(dns_reply_finish(&f, &q, out) == f.len + DNS_OPT_SIZE + 6 + 7);
 	CHECK(out[11] == 1 && memcmp(out + f.len + DNS_OPT_SIZE, "\0\17\0\11\0\17no-rule", 13) == 0);
-	f.limit = f.len + DNS_OPT_SIZE;
+	f.limit = f.len + DNS_OPT_SIZE + 6;
 	CHECK(dns_reply_finish(&f, &q, out) == f.limit && out[7] == 1); /* the text goes first */
+	CHECK(memcmp(out + f.len + DNS_OPT_SIZE, "\0\17\0\2\0\17", 6) == 0);
 	f.limit--;
-	CHECK(dns_reply_finish(&f, &q, out) == 12 + 17 + DNS_OPT_SIZE); /* then the records, with TC */
+	CHECK(dns_reply_finish(&f, &q, out) == 12 + 17 + DNS_OPT_SIZE + 6 + 7); /* then the records, with TC: room for both */
 	CHECK(out[2] == 0x83 && out[7] == 0);
 	dns_reply_init(&r, built, 40, &lower, DNS_TYPE_A);
 	dns_reply_answer(&r, &(struct dns_rr){.owner = &lower, .type = DNS_TYPE_A, .rdata = address, .rdata_len = 4});
