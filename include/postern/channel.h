@@ -63,5 +63,7 @@ struct event_sink {
 void event_send(struct event_sink *sink, const struct event *e);
 /* The same for several: @messages hold the events, the rest is filled here. */
 void event_send_many(struct event_sink *sink, struct msg_event *messages, unsigned int n);
+/* Where the sender can keep an event and try again: -EAGAIN, and nothing is lost, while the channel is full. */
+POSTERN_MUST_CHECK int event_try(struct event_sink *sink, const struct event *e);
 
 #endif

@@ -138,6 +138,13 @@ size_t dns_reply_close(struct dns_reply *r);
  */
 int dns_reply_ttls(const uint8_t *wire, size_t len, uint16_t *ret_at, size_t n);
 
+/*
+ * The answer section of a closed reply of ours for the record: of each record its type, the length of its rdata (16 bits
+ * each) and the rdata, without compression; whole records, at most @max and as many as fit in @cap. Returns the bytes
+ * written; *ret_cut: there were more.
+ */
+size_t dns_reply_answers(const struct bytes_reader *reply, unsigned int max, uint8_t *out, size_t cap, bool *ret_cut);
+
 #define DNS_QUESTION_AT DNS_HEADER_SIZE /* offset of QNAME in a message */
 
 /*

@@ -22,6 +22,8 @@
 #define EVENT_NAMES_MAX 4
 #define EVENT_TEXT_MAX 256
 #define EVENT_PATH_MAX 192
+#define EVENT_ANSWERS_MAX 32	/* records of an answer that are recorded */
+#define EVENT_ANSWER_BYTES 512	/* of them all */
 
 enum event_kind {
 	EVENT_START,	    /* a process is ready */
@@ -66,6 +68,7 @@ struct event {
 	/* the rule that decided */
 	char rule[RULE_NAME_MAX];
 	char group[RULE_NAME_MAX]; /* rule group; "" for a rule of the policy's own sections */
+	char policy[SANDBOX_NAME_MAX]; /* of a query: whose rules decided */
 	char file[EVENT_PATH_MAX];
 	uint32_t line;
 	/* traffic */
@@ -82,6 +85,10 @@ struct event {
 	uint16_t rcode;
 	uint32_t lifetime_s;
 	struct dns_name names[EVENT_NAMES_MAX];
+	/* EVENT_DNS: what was answered, as dns_reply_answers() writes it */
+	uint8_t answers_cut; /* there were more */
+	uint16_t answers_len;
+	uint8_t answers[EVENT_ANSWER_BYTES];
 	struct attribution by;
 	uint8_t has_digest;
 	uint8_t digest[32]; /* SHA-256 of the file of EVENT_POLICY */

@@ -26,6 +26,7 @@
 #define GROUP_PRIORITY_MAX 9898 /* not say whether 100 and 9900 are its own */
 #define GROUP_PRIORITY_OWN 9899 /* of a policy's section `dns`: behind every group */
 #define IMAGE_QUERIES_MAX 1000000 /* largest queries_per_s and queries_burst: as good as no limit */
+#define IMAGE_RECORDS_MAX 8192 /* largest audit_per_sandbox */
 #define IMAGE_PIN_MAX_S 604800 /* largest pin_max_s and pin_grace_s: a week */
 
 enum rule_action { ACTION_ALLOW, ACTION_ALERT, ACTION_BLOCK, ACTION_COUNT };
@@ -118,6 +119,7 @@ struct image_settings {
 	uint32_t pins_per_name, pins_per_rule, pins_per_sandbox;
 	uint32_t audit_directory; /* string; empty: standard error */
 	uint32_t audit_rotate_bytes, audit_keep; /* bytes of one file, number of old ones */
+	uint32_t audit_per_sandbox; /* decisions about names of one sandbox told apart in a window; 2..IMAGE_RECORDS_MAX */
 	uint32_t audit_window_ms; /* equal events within it are one event with a count */
 	uint32_t answer_ttl_max_s; /* never serve more */
 	uint32_t upstream_timeout_ms;

@@ -58,6 +58,11 @@ struct decision_record {
 	uint16_t reason, action; /* enum reason, enum event_action */
 	uint32_t ttl_s;
 	struct addr source;   /* first asker */
+	uint16_t source_port;
+	bool stream;	      /* it asked over TCP */
+	bool answers_cut;
+	uint16_t answers_len; /* bytes of answers in use */
+	uint8_t answers[EVENT_ANSWER_BYTES]; /* see dns_reply_answers() */
 };
 
 /*
@@ -81,7 +86,8 @@ struct resolver_ports {
 	void (*forget)(void *ctx, uint32_t ref);
 	/* Sends to the gate. Negative: cannot. */
 	int (*pin)(void *ctx, struct msg_pin_request *m);
-	void (*record)(void *ctx, const struct decision_record *d);
+	/* Hands a record out. Negative: no room now, ask again; with @last_chance it is gone then, and counted. */
+	int (*record)(void *ctx, const struct decision_record *d, bool last_chance);
 	uint32_t (*random)(void *ctx);
 };
 
@@ -108,6 +114,8 @@ void resolver_remove_sandbox(struct resolver *r, uint16_t slot);
 uint16_t resolver_owner(struct resolver *r, const char *ifname, const struct addr *source);
 /* Its name ("" where there is none), and a rule of its policy (NULL: none). */
 const char *resolver_sandbox_name(const struct resolver *r, uint16_t slot);
+/* Its policy's name ("" where there is none). */
+const char *resolver_policy(const struct resolver *r, uint16_t slot);
 const struct image_rule *resolver_rule(const struct resolver *r, uint16_t slot, uint32_t rule);
 /* What only the shell sees, such as a query that belongs to nobody, or a refused connection: counted. */
 void resolver_count(struct resolver *r, unsigned int counter);

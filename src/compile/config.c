@@ -46,6 +46,7 @@ static const struct number numbers[] = {
 	{"audit", "rotate_bytes", 65536, INT32_MAX, AT(audit_rotate_bytes)},
 	{"audit", "keep", 0, 1000, AT(audit_keep)},
 	{"audit", "window_ms", 100, 3600000, AT(audit_window_ms)},
+	{"audit", "per_sandbox", 2, IMAGE_RECORDS_MAX, AT(audit_per_sandbox)},
 };
 
 static const struct member members[] = {
@@ -68,7 +69,7 @@ static const struct member limits_members[] = {
 };
 static const struct member audit_members[] = {
 	{"directory", NODE_STRING, false}, {"rotate_bytes", NODE_INTEGER, false}, {"keep", NODE_INTEGER, false},
-	{"window_ms", NODE_INTEGER, false}, {"all_queries", NODE_BOOLEAN, false}, {0},
+	{"window_ms", NODE_INTEGER, false}, {"per_sandbox", NODE_INTEGER, false}, {"all_queries", NODE_BOOLEAN, false}, {0},
 };
 
 static void store(struct image_settings *s, const struct number *n, uint32_t value)

@@ -183,3 +183,35 @@ int dns_reply_ttls(const uint8_t *wire, size_t len, uint16_t *ret_at, size_t n)
 	}
 	return r.failed ? -EBADMSG : found;
 }
+
+size_t dns_reply_answers(const struct bytes_reader *reply, unsigned int max, uint8_t *out, size_t cap, bool *ret_cut)
+{
+	struct bytes_reader r = *reply;
+	struct bytes_writer w;
+	struct dns_name owner;
+	unsigned int n;
+
+	bytes_writer_init(&w, out, cap);
+	bytes_seek(&r, AT_ANSWERS);
+	n = bytes_read_u16(&r);
+	bytes_seek(&r, DNS_HEADER_SIZE);
+	*ret_cut = false;
+	if (dns_name_read(&r, false, &owner) < 0)
+		return 0;
+	bytes_skip(&r, 4);
+	for (unsigned int i = 0; i < n && !r.failed && dns_name_read(&r, true, &owner) == 0; i++) {
+		uint16_t type = bytes_read_u16(&r), len;
+		const uint8_t *rdata;
+
+		bytes_skip(&r, 6);
+		len = bytes_read_u16(&r);
+		rdata = bytes_read_view(&r, len);
+		*ret_cut = i == max || w.cap - w.pos < len + 4u;
+		if (!rdata || *ret_cut)
+			break;
+		bytes_write_u16(&w, type);
+		bytes_write_u16(&w, len);
+		bytes_write(&w, rdata, len);
+	}
+	return w.pos;
+}

@@ -143,14 +143,29 @@ int channel_recv(struct channel *c, union message_buffer *ret_message, int ret_f
 	return rc;
 }
 
-void event_send(struct event_sink *sink, const struct event *e)
+static int send_event(struct event_sink *sink, const struct event *e)
 {
 	struct msg_event m = {.lost = sink->lost, .event = *e};
+	int rc = sink->channel.fd < 0 ? -ENOTCONN : channel_send(&sink->channel, MSG_EVENT, &m, NULL, 0);
 
-	if (sink->channel.fd < 0 || channel_send(&sink->channel, MSG_EVENT, &m, NULL, 0) < 0)
-		sink->lost++;
-	else
+	if (rc == 0)
 		sink->lost = 0;
+	return rc;
+}
+
+void event_send(struct event_sink *sink, const struct event *e)
+{
+	if (send_event(sink, e) < 0)
+		sink->lost++;
+}
+
+int event_try(struct event_sink *sink, const struct event *e)
+{
+	int rc = send_event(sink, e);
+
+	if (rc < 0 && rc != -EAGAIN)
+		sink->lost++;
+	return rc == -EAGAIN ? rc : 0;
 }
 
 void event_send_many(struct event_sink *sink, struct msg_event *messages, unsigned int n)

@@ -89,13 +89,15 @@ bool event_valid(const struct event *e)
 		return false;
 	if (e->n_names > EVENT_NAMES_MAX || e->hardware_len > sizeof(e->hardware))
 		return false;
+	if (e->answers_len > sizeof(e->answers) || e->answers_cut > 1)
+		return false;
 	if (e->inbound > 1 || e->has_digest > 1 || !bool_valid(&e->by.found) || !times_valid(e))
 		return false;
 	for (unsigned int i = 0; i < e->n_names; i++)
 		if (dns_name_from_wire(e->names[i].wire, e->names[i].len, &name) < 0)
 			return false;
 	return ends(e->sandbox, sizeof(e->sandbox)) && ends(e->rule, sizeof(e->rule)) &&
-		ends(e->group, sizeof(e->group)) &&
+		ends(e->group, sizeof(e->group)) && ends(e->policy, sizeof(e->policy)) &&
 		ends(e->file, sizeof(e->file)) && ends(e->interface, sizeof(e->interface)) &&
 		ends(e->by.exe, sizeof(e->by.exe)) && ends(e->by.command, sizeof(e->by.command)) &&
 		ends(e->by.cgroup, sizeof(e->by.cgroup)) && ends(e->by.unit, sizeof(e->by.unit)) &&

@@ -25,6 +25,7 @@ void image_settings_default(struct image_settings *ret_settings)
 		.audit_directory = IMAGE_NONE,
 		.audit_rotate_bytes = 64u << 20,
 		.audit_keep = 8,
+		.audit_per_sandbox = 512,
 		.audit_window_ms = 2000,
 		.answer_ttl_max_s = 300,
 		.stale_max_s = 3600,

@@ -68,9 +68,11 @@ static void count_outcome(struct resolver *r, const struct outcome *o, uint32_t 
 }
 
 void record_outcome(struct resolver *r, const struct cache_key *key, const struct outcome *o, uint32_t n,
-	const struct addr *source)
+	const struct client *source)
 {
 	struct decision_record *d = &r->decision;
+	struct record_in in = {.d = d, .name = &key->name, .hash = key->name_hash, .reply = o->wire, .reply_len = o->len,
+		.per_sandbox = r->settings.audit_per_sandbox};
 
 	count_outcome(r, o, n);
 	if (n == 0 || (o->action != EVENT_BLOCKED && o->action != EVENT_ALERTED && o->action != EVENT_REFUSED &&
@@ -88,8 +90,10 @@ void record_outcome(struct resolver *r, const struct cache_key *key, const struc
 	d->reason = o->reason;
 	d->action = o->action;
 	d->ttl_s = o->ttl_s;
-	d->source = *source;
-	recorder_add(r->recorder, d, &key->name, key->name_hash);
+	d->source = source ? source->peer : (struct addr){0};
+	d->source_port = source ? source->port : 0;
+	d->stream = source && source->stream;
+	recorder_add(r->recorder, &in);
 }
 
 static struct dns_ede outcome_ede(const struct outcome *o)
@@ -107,7 +111,7 @@ static int end_now(struct resolver *r, const struct client *c, const struct outc
 	struct dns_finish f = {.reply = o->wire, .len = o->len, .ede = outcome_ede(o)};
 
 	f.limit = limit < RESOLVER_ANSWER_MAX ? limit : RESOLVER_ANSWER_MAX;
-	record_outcome(r, &r->key, o, 1, &c->peer);
+	record_outcome(r, &r->key, o, 1, c);
 	return (int)dns_reply_finish(&f, &r->query, out);
 }
 
@@ -145,9 +149,8 @@ void task_tell(struct resolver *r, struct task *task, const struct outcome *o)
 {
 	struct dns_finish f = {.reply = o->wire, .len = o->len, .ede = outcome_ede(o)};
 	const struct waiter *w = tasks_waiter(r->tasks, task->first_waiter);
-	struct addr nobody = {0};
 
-	record_outcome(r, &task->key, o, task->n_waiters, w ? &w->client.peer : &nobody);
+	record_outcome(r, &task->key, o, task->n_waiters, w ? &w->client : NULL);
 	for (; w; w = tasks_waiter(r->tasks, w->next)) {
 		f.limit = dns_query_limit(&w->query, w->client.stream);
 		r->ports->answer(r->ctx, &w->client, r->finish, dns_reply_finish(&f, &w->query, r->finish));
@@ -303,7 +306,7 @@ int resolver_query(struct resolver *r, const struct client *c, const uint8_t *da
 
 		return n ? n : wait_for(r, c, hit_renew(r, e), out);
 	}
-	r->asker = c->peer;
+	r->asker = *c;
 	if (local_outcome(r, &r->key, owner, &o))
 		return end_now(r, c, &o, out);
 	rule = o.rule;
@@ -324,7 +327,7 @@ static void task_restart(struct resolver *r, struct task *task)
 		return;
 	}
 	task->key.epoch = owner->epoch;
-	r->asker = tasks_waiter(r->tasks, task->first_waiter)->client.peer;
+	r->asker = tasks_waiter(r->tasks, task->first_waiter)->client;
 	if (local_outcome(r, &task->key, owner, &o)) {
 		task_end(r, task, &o);
 		return;
@@ -353,18 +356,17 @@ static void restart_tasks(struct resolver *r, uint16_t slot)
 	}
 }
 
-static void flush_until(struct resolver *r, uint64_t until_ms)
+/* What was seen first at or before @until_ms. False: not all of it went out. */
+static bool flush_until(struct resolver *r, uint64_t until_ms, bool last_chance)
 {
-	struct record_out out = {r->ports, r->ctx};
+	struct record_out out = {r->ports, r->ctx, last_chance};
 
-	recorder_flush(r->recorder, until_ms, &out);
-	if (rate_oldest(r->rate) <= until_ms)
-		rate_flush(r->rate, &out);
+	return recorder_flush(r->recorder, until_ms, &out) && (rate_oldest(r->rate) > until_ms || rate_flush(r->rate, &out));
 }
 
 void resolver_flush(struct resolver *r)
 {
-	flush_until(r, UINT64_MAX);
+	(void)flush_until(r, UINT64_MAX - 1, true); /* what is lost is counted */
 }
 
 void resolver_set_image(struct resolver *r, const struct image *im, uint32_t generation)
@@ -373,6 +375,7 @@ void resolver_set_image(struct resolver *r, const struct image *im, uint32_t gen
 	r->im = im;
 	r->generation = generation;
 	memset(&r->settings, 0, sizeof(r->settings));
+	r->settings.audit_per_sandbox = RECORDS_WITHOUT_IMAGE;
 	if (im) {
 		r->settings = *image_settings(im);
 		rate_set(r->rate, r->settings.queries_per_s, r->settings.queries_burst);
@@ -386,12 +389,12 @@ void resolver_set_image(struct resolver *r, const struct image *im, uint32_t gen
 /* Records name rules of the policy, and the sandbox, as they were. */
 static void flush_slot(struct resolver *r, uint16_t slot)
 {
-	struct record_out out = {r->ports, r->ctx};
+	struct record_out out = {r->ports, r->ctx, true};
 
 	if (!owners_get(r->owners, slot))
 		return;
 	recorder_flush_slot(r->recorder, slot, &out);
-	rate_flush_slot(r->rate, slot, &out);
+	(void)rate_flush_slot(r->rate, slot, &out); /* what is lost is counted */
 }
 
 int resolver_set_sandbox(struct resolver *r, const struct sandbox *s)
@@ -424,6 +427,13 @@ const char *resolver_sandbox_name(const struct resolver *r, uint16_t slot)
 	return owners_name(r->owners, slot);
 }
 
+const char *resolver_policy(const struct resolver *r, uint16_t slot)
+{
+	const struct owner *owner = owners_get(r->owners, slot);
+
+	return owner && owner->policy ? image_string(r->im, owner->policy->place.name) : "";
+}
+
 const struct image_rule *resolver_rule(const struct resolver *r, uint16_t slot, uint32_t rule)
 {
 	return rule_of(r, slot, rule);
@@ -453,35 +463,36 @@ static void look_at_tasks(struct resolver *r)
 	}
 }
 
-static uint64_t oldest_record(const struct resolver *r)
+/* When there is something to hand out; UINT64_MAX: nothing. */
+static uint64_t record_due_ms(const struct resolver *r)
 {
-	uint64_t decision = recorder_oldest(r->recorder), over = rate_oldest(r->rate);
+	uint64_t oldest = recorder_oldest(r->recorder), due_ms;
 
-	return decision < over ? decision : over;
+	if (rate_oldest(r->rate) < oldest)
+		oldest = rate_oldest(r->rate);
+	if (oldest == UINT64_MAX)
+		return UINT64_MAX;
+	due_ms = oldest + r->settings.audit_window_ms;
+	return due_ms > r->record_retry_ms ? due_ms : r->record_retry_ms;
 }
 
 void resolver_advance(struct resolver *r, uint64_t now_ms)
 {
-	uint64_t oldest;
-
 	if (now_ms > r->now_ms)
 		r->now_ms = now_ms;
 	if (r->due_ms <= r->now_ms)
 		look_at_tasks(r);
 	ahead_run(r);
-	oldest = oldest_record(r);
-	if (oldest != UINT64_MAX && oldest + r->settings.audit_window_ms <= r->now_ms)
-		flush_until(r, r->now_ms - r->settings.audit_window_ms);
+	if (record_due_ms(r) <= r->now_ms && !flush_until(r, r->now_ms - r->settings.audit_window_ms, false))
+		r->record_retry_ms = r->now_ms + 1;
 }
 
 uint64_t resolver_deadline(const struct resolver *r)
 {
-	uint64_t oldest = oldest_record(r), ahead_ms = prefetch_next(r->prefetch);
+	uint64_t record_ms = record_due_ms(r), ahead_ms = prefetch_next(r->prefetch);
 	uint64_t due_ms = ahead_ms < r->due_ms ? ahead_ms : r->due_ms;
 
-	if (oldest != UINT64_MAX && oldest + r->settings.audit_window_ms < due_ms)
-		return oldest + r->settings.audit_window_ms;
-	return due_ms;
+	return record_ms < due_ms ? record_ms : due_ms;
 }
 
 const uint64_t *resolver_counters(const struct resolver *r)

@@ -5,6 +5,7 @@
  * process loses an event, which is counted.
  */
 #include <errno.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -113,11 +114,30 @@ int gate_send_pin(struct shell *s, struct msg_pin_request *m)
 	return channel_send(&s->gate, MSG_PIN_REQUEST, m, NULL, 0);
 }
 
-void gate_record(struct shell *s, const struct decision_record *d)
+/* What was asked and answered. */
+static void fill_dns(struct event *e, const struct decision_record *d)
+{
+	e->names[e->n_names++] = d->name;
+	if (d->hop.len)
+		e->names[e->n_names++] = d->hop;
+	e->qtype = d->qtype;
+	e->rcode = d->rcode;
+	e->lifetime_s = d->ttl_s;
+	e->source = d->source;
+	e->source_port = d->source_port;
+	if (d->source.family != ADDR_NONE)
+		e->protocol = d->stream ? IPPROTO_TCP : IPPROTO_UDP;
+	e->answers_cut = d->answers_cut;
+	e->answers_len = d->answers_len;
+	memcpy(e->answers, d->answers, d->answers_len);
+}
+
+int gate_record(struct shell *s, const struct decision_record *d, bool last_chance)
 {
 	struct event e = event_new(d->name.len ? EVENT_DNS : EVENT_SUPPRESSED);
 	const struct image_rule *rule = resolver_rule(s->core, d->slot, d->rule);
 	uint32_t lost = s->audit.lost;
+	int rc = 0;
 
 	e.reason = d->reason;
 	e.action = d->action;
@@ -129,15 +149,14 @@ void gate_record(struct shell *s, const struct decision_record *d)
 	if (rule)
 		event_set_place(&e, s->im, &rule->place);
 	if (d->name.len) {
-		e.names[e.n_names++] = d->name;
-		if (d->hop.len)
-			e.names[e.n_names++] = d->hop;
-		e.qtype = d->qtype;
-		e.rcode = d->rcode;
-		e.lifetime_s = d->ttl_s;
-		e.source = d->source;
+		event_set_text(e.policy, sizeof(e.policy), resolver_policy(s->core, d->slot));
+		fill_dns(&e, d);
 	}
-	event_send(&s->audit, &e);
+	if (last_chance)
+		event_send(&s->audit, &e);
+	else
+		rc = event_try(&s->audit, &e);
 	if (s->audit.lost > lost)
 		resolver_count(s->core, COUNTER_RESOLVER_events_lost);
+	return rc;
 }

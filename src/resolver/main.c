@@ -49,9 +49,9 @@ static int port_pin(void *ctx, struct msg_pin_request *m)
 	return gate_send_pin(ctx, m);
 }
 
-static void port_record(void *ctx, const struct decision_record *d)
+static int port_record(void *ctx, const struct decision_record *d, bool last_chance)
 {
-	gate_record(ctx, d);
+	return gate_record(ctx, d, last_chance);
 }
 
 /* From the kernel, by the page: an id and the case of a name cost no system call each. */

@@ -191,7 +191,7 @@ void draft_end(struct resolver *r, struct task *task, uint32_t granted, const st
 
 size_t hit_answer(struct resolver *r, struct cache_entry *e, const struct client *c, uint8_t *out)
 {
-	struct outcome o = {.rule = e->rule, .reason = e->reason, .action = e->action, .rcode = cache_wire(e)[3] & 0xf};
+	struct outcome o = {.wire = cache_wire(e), .len = e->wire_len, .rule = e->rule, .reason = e->reason, .action = e->action, .rcode = cache_wire(e)[3] & 0xf};
 	uint32_t data_s = (uint32_t)((e->expires_ms - r->now_ms + 999) / 1000), cap_s = UINT32_MAX;
 	size_t limit = dns_query_limit(&r->query, c->stream), n;
 	struct dns_finish f = {.reply = cache_wire(e), .len = e->wire_len, .ede = ede_of((enum reason)e->reason, false)};
@@ -213,7 +213,7 @@ size_t hit_answer(struct resolver *r, struct cache_entry *e, const struct client
 	if (!e->ahead)
 		ahead_hit(r, e);
 	o.ttl_s = data_s < cap_s ? data_s : cap_s;
-	record_outcome(r, &r->key, &o, 1, &c->peer);
+	record_outcome(r, &r->key, &o, 1, c);
 	return n;
 }
 

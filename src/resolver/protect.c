@@ -30,13 +30,15 @@ static bool question_of(const struct resolver *r, const struct cache_key *key, u
 	return scope != MATCH_EXACT;
 }
 
-static void alert(struct resolver *r, const struct cache_key *key, uint32_t rule, enum reason reason, const struct addr *source)
+static void alert(struct resolver *r, const struct cache_key *key, uint32_t rule, enum reason reason)
 {
 	struct decision_record *d = &r->decision;
+	struct record_in in = {.d = d, .name = &key->name, .hash = key->name_hash, .per_sandbox = r->settings.audit_per_sandbox};
 
 	*d = (struct decision_record){.first_ms = r->now_ms, .last_ms = r->now_ms, .count = 1, .rule = rule, .slot = key->slot,
-		.qtype = key->qtype, .reason = (uint16_t)reason, .action = EVENT_ALERTED, .source = *source};
-	recorder_add(r->recorder, d, &key->name, key->name_hash);
+		.qtype = key->qtype, .reason = (uint16_t)reason, .action = EVENT_ALERTED, .source = r->asker.peer,
+		.source_port = r->asker.port, .stream = r->asker.stream};
+	recorder_add(r->recorder, &in);
 }
 
 /* The rule that blocks, or IMAGE_NONE. */
@@ -55,7 +57,7 @@ static uint32_t walk(struct resolver *r, const struct cache_key *key, uint32_t b
 		count(r, COUNTER_RESOLVER_protection_matches);
 		if (rule->action == ACTION_BLOCK)
 			return number;
-		alert(r, key, number, reasons[rule->protection], &r->asker);
+		alert(r, key, number, reasons[rule->protection]);
 	}
 	return IMAGE_NONE;
 }

@@ -94,23 +94,27 @@ uint64_t rate_oldest(const struct rate *rate)
 	return rate->oldest_ms;
 }
 
-void rate_flush_slot(struct rate *rate, uint16_t slot, const struct record_out *out)
+bool rate_flush_slot(struct rate *rate, uint16_t slot, const struct record_out *out)
 {
 	struct decision_record d = {.reason = REASON_FLOOD, .rule = IMAGE_NONE, .slot = slot};
 	struct bucket *b = &rate->buckets[slot];
 
 	if (slot >= rate->top || b->over == 0)
-		return;
+		return true;
 	d.first_ms = b->first_ms;
 	d.last_ms = b->last_ms;
 	d.count = b->over;
+	if (out->ports->record(out->ctx, &d, out->last_chance) < 0 && !out->last_chance)
+		return false;
 	b->over = 0;
-	out->ports->record(out->ctx, &d);
+	return true;
 }
 
-void rate_flush(struct rate *rate, const struct record_out *out)
+bool rate_flush(struct rate *rate, const struct record_out *out)
 {
 	for (uint16_t slot = 0; slot < rate->top; slot++)
-		rate_flush_slot(rate, slot, out);
+		if (!rate_flush_slot(rate, slot, out))
+			return false;
 	rate->oldest_ms = UINT64_MAX;
+	return true;
 }

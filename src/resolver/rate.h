@@ -23,9 +23,12 @@ bool rate_take(struct rate *rate, uint16_t slot, uint64_t now_ms);
 void rate_forget(struct rate *rate, uint16_t slot);
 /* When the first that is not yet handed out went over; UINT64_MAX: none did. */
 uint64_t rate_oldest(const struct rate *rate);
-/* Hands out one record a sandbox that went over: without a name, reason flood, with the number of its queries. */
-void rate_flush(struct rate *rate, const struct record_out *out);
+/*
+ * Hands out one record a sandbox that went over: without a name, reason flood, with the number of its queries. False: there was no
+ * room for all of them, call again.
+ */
+bool rate_flush(struct rate *rate, const struct record_out *out);
 /* The same for one sandbox. */
-void rate_flush_slot(struct rate *rate, uint16_t slot, const struct record_out *out);
+bool rate_flush_slot(struct rate *rate, uint16_t slot, const struct record_out *out);
 
 #endif

@@ -3,13 +3,16 @@
  * The table of decisions. All windows are equally long, so records leave in the order in
  * which they came: a ring, with a hash over it. What finds no place is counted by sandbox, and that
  * number is recorded too: a flood shows as a flood.
+ *
+ * Nobody waits for the log: while the channel is full records stay here, and are offered again; what comes meanwhile
+ * is still counted in.
  */
 #include "record.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define BUCKETS 2048
+#define BUCKETS 4096
 #define NONE UINT16_MAX
 
 struct entry {
@@ -25,6 +28,7 @@ struct recorder {
 	uint32_t suppressed[SANDBOX_MAX];
 	uint64_t suppressed_since_ms; /* 0: nothing is */
 	uint64_t suppressed_last_ms;
+	struct decision_record gap; /* that says so */
 	struct entry entries[RECORDS_MAX];
 };
 
@@ -35,6 +39,7 @@ struct recorder *recorder_new(void)
 	if (!rec)
 		return NULL;
 	memset(rec->buckets, 0xff, sizeof(rec->buckets));
+	rec->gap = (struct decision_record){.reason = REASON_OVERLOAD, .rule = IMAGE_NONE};
 	return rec;
 }
 
@@ -45,8 +50,8 @@ void recorder_free(struct recorder *rec)
 
 static bool equal(const struct decision_record *a, const struct decision_record *b, const struct dns_name *name)
 {
-	return a->count && a->slot == b->slot && a->reason == b->reason && a->action == b->action && a->rule == b->rule &&
-		a->name.len == name->len && memcmp(a->name.wire, name->wire, name->len) == 0;
+	return a->count && a->slot == b->slot && a->qtype == b->qtype && a->reason == b->reason && a->action == b->action &&
+		a->rule == b->rule && a->name.len == name->len && memcmp(a->name.wire, name->wire, name->len) == 0;
 }
 
 static void suppress(struct recorder *rec, const struct decision_record *d)
@@ -57,33 +62,56 @@ static void suppress(struct recorder *rec, const struct decision_record *d)
 	rec->suppressed_last_ms = d->last_ms;
 }
 
-void recorder_add(struct recorder *rec, const struct decision_record *d, const struct dns_name *name, uint64_t hash)
+/* Whether its sandbox, and the table, have a place for one more. */
+static bool has_place(const struct recorder *rec, const struct record_in *in)
 {
+	const struct decision_record *d = in->d;
 	bool allowed = d->action == EVENT_ALLOWED || d->action == EVENT_ACTION_NONE;
-	uint16_t bucket = (hash >> 16 ^ d->reason) & (BUCKETS - 1), at;
+
+	return rec->n < RECORDS_MAX && rec->held[d->slot] < (allowed ? in->per_sandbox / 2 : in->per_sandbox);
+}
+
+/* Into the ring's next place: everything but what is unused of the answers. */
+static void append(struct recorder *rec, const struct record_in *in, uint16_t bucket)
+{
+	uint16_t at;
+	struct entry *e;
+	struct bytes_reader reply;
+
+	if (rec->n == 0)
+		rec->first = 0; /* a quiet table touches few pages */
+	at = (uint16_t)((rec->first + rec->n++) % RECORDS_MAX);
+	e = &rec->entries[at];
+	memcpy(&e->d, in->d, offsetof(struct decision_record, answers));
+	e->d.name = *in->name;
+	bytes_reader_init(&reply, in->reply, in->reply_len);
+	e->d.answers_len = (uint16_t)dns_reply_answers(&reply, EVENT_ANSWERS_MAX, e->d.answers, sizeof(e->d.answers),
+		&e->d.answers_cut);
+	e->bucket = bucket;
+	e->next = rec->buckets[bucket];
+	rec->buckets[bucket] = at;
+	rec->held[in->d->slot]++;
+}
+
+void recorder_add(struct recorder *rec, const struct record_in *in)
+{
+	const struct decision_record *d = in->d;
+	uint16_t bucket = (uint16_t)(in->hash >> 16 ^ d->reason ^ d->qtype << 4) & (BUCKETS - 1);
 	struct entry *e;
 
 	ASSERT(d->slot < SANDBOX_MAX);
 	for (uint16_t i = rec->buckets[bucket]; i != NONE; i = rec->entries[i].next) {
 		e = &rec->entries[i];
-		if (!equal(&e->d, d, name))
+		if (!equal(&e->d, d, in->name))
 			continue;
 		e->d.count += d->count;
 		e->d.last_ms = d->last_ms;
 		return;
 	}
-	if (rec->n == RECORDS_MAX || rec->held[d->slot] >= (allowed ? RECORDS_ALLOWED_MAX : RECORDS_PER_SANDBOX)) {
+	if (has_place(rec, in))
+		append(rec, in, bucket);
+	else
 		suppress(rec, d);
-		return;
-	}
-	at = (uint16_t)((rec->first + rec->n++) % RECORDS_MAX);
-	e = &rec->entries[at];
-	e->d = *d;
-	e->d.name = *name;
-	e->bucket = bucket;
-	e->next = rec->buckets[bucket];
-	rec->buckets[bucket] = at;
-	rec->held[d->slot]++;
 }
 
 static void remove_first(struct recorder *rec)
@@ -99,31 +127,42 @@ static void remove_first(struct recorder *rec)
 	rec->n--;
 }
 
-static void flush_suppressed(struct recorder *rec, const struct record_out *out)
+/* False: one of them found no room. */
+static bool flush_suppressed(struct recorder *rec, const struct record_out *out)
 {
-	struct decision_record d = {.reason = REASON_OVERLOAD, .rule = IMAGE_NONE, .first_ms = rec->suppressed_since_ms,
-		.last_ms = rec->suppressed_last_ms};
+	struct decision_record *d = &rec->gap;
 
+	d->first_ms = rec->suppressed_since_ms;
+	d->last_ms = rec->suppressed_last_ms;
 	for (uint16_t slot = 0; slot < SANDBOX_MAX; slot++) {
 		if (!rec->suppressed[slot])
 			continue;
-		d.slot = slot;
-		d.count = rec->suppressed[slot];
+		d->slot = slot;
+		d->count = rec->suppressed[slot];
+		if (out->ports->record(out->ctx, d, out->last_chance) < 0 && !out->last_chance)
+			return false;
 		rec->suppressed[slot] = 0;
-		out->ports->record(out->ctx, &d);
 	}
 	rec->suppressed_since_ms = 0;
+	return true;
 }
 
-void recorder_flush(struct recorder *rec, uint64_t until_ms, const struct record_out *out)
+bool recorder_flush(struct recorder *rec, uint64_t until_ms, const struct record_out *out)
 {
+	unsigned int left = out->last_chance ? RECORDS_MAX : RECORDS_PER_FLUSH;
+
 	while (rec->n && rec->entries[rec->first].d.first_ms <= until_ms) {
-		if (rec->entries[rec->first].d.count) /* else it was handed out before its time */
-			out->ports->record(out->ctx, &rec->entries[rec->first].d);
-		remove_first(rec);
+		struct decision_record *d = &rec->entries[rec->first].d;
+
+		if (left-- == 0)
+			return false;
+		if (d->count && out->ports->record(out->ctx, d, out->last_chance) < 0 && !out->last_chance)
+			return false;
+		remove_first(rec); /* a count of 0 was handed out before its time */
 	}
 	if (rec->suppressed_since_ms && rec->suppressed_since_ms <= until_ms)
-		flush_suppressed(rec, out);
+		return flush_suppressed(rec, out);
+	return true;
 }
 
 void recorder_flush_slot(struct recorder *rec, uint16_t slot, const struct record_out *out)
@@ -133,7 +172,7 @@ void recorder_flush_slot(struct recorder *rec, uint16_t slot, const struct recor
 
 		if (d->slot != slot || !d->count)
 			continue;
-		out->ports->record(out->ctx, d);
+		(void)out->ports->record(out->ctx, d, true); /* counted where it is lost */
 		d->count = 0; /* its place is free when its turn comes */
 	}
 }

@@ -70,7 +70,7 @@ struct shell {
 /* gate.c: each 0 or why the process has to end */
 int gate_receive(struct shell *s);
 int gate_send_pin(struct shell *s, struct msg_pin_request *m);
-void gate_record(struct shell *s, const struct decision_record *d);
+int gate_record(struct shell *s, const struct decision_record *d, bool last_chance);
 
 /* stubs.c */
 /* Opens or moves the stub of all forwarded sandboxes. What cannot be opened is logged; it stays shut. */

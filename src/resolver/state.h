@@ -53,14 +53,15 @@ struct resolver {
 	struct rate *rate;
 	struct detect *detect; /* NULL: no policy has asked for it yet */
 	struct answer *answer; /* the upstream message being looked at */
+	uint64_t record_retry_ms; /* records are not handed out before */
 	uint32_t n_pins;       /* requests not yet answered */
 	struct upstream_health health[RESOLVER_UPSTREAMS_MAX]; /* by number in the image */
 	uint64_t counters[COUNTER_RESOLVER_COUNT];
 	struct dns_query query; /* being looked at */
 	struct cache_key key;   /* its */
-	struct addr asker;	/* of what local_outcome() decides */
+	struct client asker;	/* of what local_outcome() decides */
 	struct detect_trace trace; /* what it found in a question to be asked upstream */
-	struct decision_record decision; /* being recorded; without its name */
+	struct decision_record decision; /* being recorded; without its name and answers */
 	uint8_t draft[DNS_MESSAGE_MAX];	 /* a reply being written */
 	uint8_t finish[DNS_MESSAGE_MAX]; /* and one being sent */
 };
@@ -85,9 +86,9 @@ struct outcome {
 
 /* core.c */
 const struct image_rule *rule_of(const struct resolver *r, uint16_t slot, uint32_t rule);
-/* Records a decision about @n queries for @key, if it is of a kind that is recorded. */
+/* Records a decision about @n queries for @key, if it is of a kind that is recorded. @source: the first asker, or NULL. */
 void record_outcome(struct resolver *r, const struct cache_key *key, const struct outcome *o, uint32_t n,
-	const struct addr *source);
+	const struct client *source);
 /* NULL where the sandbox or the table has no more. */
 struct task *task_start(struct resolver *r, const struct cache_key *key, uint32_t rule);
 /* Tells everybody; nobody waits any more. */

@@ -45,9 +45,10 @@ static int on_pin(void *ctx, struct msg_pin_request *m)
 	return 0;
 }
 
-static void on_record(void *ctx, const struct decision_record *d)
+static int on_record(void *ctx, const struct decision_record *d, bool last_chance)
 {
-	(void)ctx, (void)d;
+	(void)ctx, (void)d, (void)last_chance;
+	return 0;
 }
 
 static uint32_t on_random(void *ctx)

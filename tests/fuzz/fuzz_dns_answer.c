@@ -118,10 +118,11 @@ static int on_pin(void *ctx, struct msg_pin_request *m)
 	return 0;
 }
 
-static void on_record(void *ctx, const struct decision_record *d)
+static int on_record(void *ctx, const struct decision_record *d, bool last_chance)
 {
 	(void)ctx;
-	ASSERT(d->count > 0 && d->reason < REASON_COUNT);
+	ASSERT(d->count > 0 && d->reason < REASON_COUNT && d->answers_len <= sizeof(d->answers));
+	return last_chance ? 0 : -(int)(d->count & 1); /* sometimes there is no room */
 }
 
 static uint32_t on_random(void *ctx)

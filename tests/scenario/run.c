@@ -98,13 +98,17 @@ static int on_pin(void *ctx, struct msg_pin_request *m)
 	return 0;
 }
 
-static void on_record(void *ctx, const struct decision_record *d)
+static int on_record(void *ctx, const struct decision_record *d, bool last_chance)
 {
+	struct scenario *s = ctx;
 	char name[DNS_NAME_TEXT_MAX], hop[DNS_NAME_TEXT_MAX];
 
-	scenario_action(ctx, "record %u %s %s %s x%u%s%s", d->slot, d->name.len ? dns_name_to_text(&d->name, name) : "-",
+	if (s->log_full && !last_chance)
+		return -EAGAIN;
+	scenario_action(s, "record %u %s %s %s x%u%s%s", d->slot, d->name.len ? dns_name_to_text(&d->name, name) : "-",
 		reason_text((enum reason)d->reason), event_action_text((enum event_action)d->action), d->count,
 		d->hop.len ? " hop " : "", d->hop.len ? dns_name_to_text(&d->hop, hop) : "");
+	return 0;
 }
 
 /* A fixed sequence; the same run every time. */
@@ -235,6 +239,8 @@ static void do_full(struct scenario *s, char *args)
 
 	if (strncmp(args, "pin", 3) == 0)
 		s->pin_full = on;
+	else if (strncmp(args, "log", 3) == 0)
+		s->log_full = on;
 	else
 		s->ask_full = on;
 }

@@ -25,7 +25,7 @@
  *	grant MS [ADDRESS...]			of the last pin request: all, or only these
  *	refuse REASON
  *	late					the next grant is for the pin request before the last one
- *	full pin|ask [on|off]			the channel to the gate, or the pool of sockets, takes no more
+ *	full pin|ask|log [on|off]		the channel to the gate, the pool of sockets, or the channel to the log takes no more
  *	time MS					passes
  *	counter NAME VALUE			has this value now
  */
@@ -59,7 +59,7 @@ struct scenario {
 	uint8_t ask[DNS_ASK_MAX];
 	size_t ask_len;
 	struct msg_pin_request pin, pin_before;
-	bool late, pin_full, ask_full;
+	bool late, pin_full, ask_full, log_full;
 };
 
 /* Prints file, line and text, counts the failure. */

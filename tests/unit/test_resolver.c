@@ -2,6 +2,8 @@
 /* Tables of the resolver: sandboxes and their packets, special names, the cache, tasks, records, allowances. Decisions are in tests/scenario. */
 #include "check.h"
 
+#include <errno.h>
+
 #include <stdio.h>
 
 #include "../../src/resolver/answer_ldns.h"
@@ -251,73 +253,164 @@ static void test_tasks(void)
 	cache_free(c);
 }
 
-static unsigned int recorded, recorded_count, recorded_suppressed;
+static struct {
+	unsigned int n, count, suppressed;
+	unsigned int room; /* of records that are not the last chance */
+	struct decision_record last;
+} recorded;
 
-static void on_record(void *ctx, const struct decision_record *d)
+static int on_record(void *ctx, const struct decision_record *d, bool last_chance)
 {
 	(void)ctx;
-	recorded++;
-	recorded_count += d->count;
-	recorded_suppressed += d->name.len ? 0 : d->count;
+	if (!last_chance && recorded.room == 0)
+		return -EAGAIN;
+	recorded.room -= !last_chance;
+	recorded.n++;
+	recorded.count += d->count;
+	recorded.suppressed += d->name.len ? 0 : d->count;
+	recorded.last = *d;
+	return 0;
+}
+
+static const struct resolver_ports record_ports = {.record = on_record};
+
+static void recorded_reset(void)
+{
+	memset(&recorded, 0, sizeof(recorded));
+	recorded.room = UINT32_MAX;
+}
+
+/* @n different names. */
+static void add_names(struct recorder *rec, const struct decision_record *d, unsigned int n)
+{
+	struct dns_name name;
+	char text[32];
+
+	for (unsigned int i = 0; i < n; i++) {
+		snprintf(text, sizeof(text), "n%u.example", i);
+		name = name_of(text);
+		recorder_add(rec, &(struct record_in){.d = d, .name = &name, .hash = i * 0x10000u, .per_sandbox = 512});
+	}
 }
 
 static void test_recorder(void)
 {
-	static const struct resolver_ports ports = {.record = on_record};
-	const struct record_out out = {&ports, NULL};
+	const struct record_out out = {&record_ports, NULL, false};
 	struct recorder *rec = recorder_new();
-	struct dns_name name = name_of("a.example");
-	uint64_t hash = 0;
 	struct decision_record d = {.count = 1, .slot = 1, .reason = REASON_NO_RULE, .action = EVENT_BLOCKED, .first_ms = 5, .last_ms = 5};
-	char text[32];
 
+	recorded_reset();
 	CHECK(recorder_oldest(rec) == UINT64_MAX);
-	recorder_add(rec, &d, &name, hash);
+	add_names(rec, &d, 1);
 	d.last_ms = 7;
-	recorder_add(rec, &d, &name, hash);
+	add_names(rec, &d, 1);
 	d.slot = 2;
-	recorder_add(rec, &d, &name, hash);
+	add_names(rec, &d, 1);
 	CHECK(recorder_oldest(rec) == 5);
-	recorder_flush(rec, 4, &out);
-	CHECK(recorded == 0);
-	recorder_flush(rec, 5, &out);
-	CHECK(recorded == 2 && recorded_count == 3 && recorder_oldest(rec) == UINT64_MAX);
-	recorded = recorded_count = 0;
-	for (unsigned int i = 0; i < 10000; i++) { /* a flood of names, in one sandbox */
-		snprintf(text, sizeof(text), "n%u.example", i);
-		name = name_of(text);
-		hash = i * 0x10000u;
-		recorder_add(rec, &d, &name, hash);
-	}
-	d.slot = 1; /* does not hide another's */
-	recorder_add(rec, &d, &name, hash);
-	recorder_flush(rec, UINT64_MAX, &out);
-	CHECK(recorded == RECORDS_PER_SANDBOX + 2 && recorded_count == 10001);
-	CHECK(recorded_suppressed == 10000 - RECORDS_PER_SANDBOX);
-	recorded = recorded_count = recorded_suppressed = 0;
-	d.action = EVENT_ALLOWED;
-	for (unsigned int i = 0; i < RECORDS_PER_SANDBOX; i++) {
-		snprintf(text, sizeof(text), "n%u.example", i);
-		name = name_of(text);
-		hash = i * 0x10000u;
-		recorder_add(rec, &d, &name, hash);
-	}
-	d.action = EVENT_BLOCKED; /* permitted names do not hide a refused one */
-	recorder_add(rec, &d, &name, hash);
-	recorder_flush(rec, UINT64_MAX, &out);
-	CHECK(recorded == RECORDS_ALLOWED_MAX + 2 && recorded_suppressed == RECORDS_PER_SANDBOX - RECORDS_ALLOWED_MAX);
-	recorded = recorded_count = 0;
+	CHECK(recorder_flush(rec, 4, &out) && recorded.n == 0);
+	CHECK(recorder_flush(rec, 5, &out));
+	CHECK(recorded.n == 2 && recorded.count == 3 && recorder_oldest(rec) == UINT64_MAX);
+	check_row("types are told apart");
+	recorded_reset();
+	add_names(rec, &d, 1);
+	d.qtype = DNS_TYPE_AAAA;
+	add_names(rec, &d, 1);
+	CHECK(recorder_flush(rec, UINT64_MAX, &out) && recorded.n == 2);
+	check_row("one sandbox");
+	recorded_reset();
+	add_names(rec, &d, 1);
 	d.slot = 1;
-	recorder_add(rec, &d, &name, hash);
-	d.slot = 2;
-	recorder_add(rec, &d, &name, hash);
-	recorder_flush_slot(rec, 2, &out); /* of one sandbox; what comes after is a record of its own */
-	CHECK(recorded == 1);
-	recorder_add(rec, &d, &name, hash);
+	add_names(rec, &d, 1);
+	recorder_flush_slot(rec, 1, &out); /* what comes after is a record of its own */
+	CHECK(recorded.n == 1);
+	add_names(rec, &d, 1);
 	recorder_flush_slot(rec, 3, &out);
-	CHECK(recorded == 1);
-	recorder_flush(rec, UINT64_MAX, &out);
-	CHECK(recorded == 3 && recorded_count == 3);
+	CHECK(recorded.n == 1);
+	CHECK(recorder_flush(rec, UINT64_MAX, &out) && recorded.n == 3 && recorded.count == 3);
+	recorder_free(rec);
+}
+
+static void test_recorder_flood(void)
+{
+	const struct record_out out = {&record_ports, NULL, true};
+	struct recorder *rec = recorder_new();
+	struct decision_record d = {.count = 1, .slot = 2, .reason = REASON_NO_RULE, .action = EVENT_BLOCKED, .first_ms = 5, .last_ms = 5};
+
+	check_row("a flood of names in one sandbox does not hide another's");
+	recorded_reset();
+	add_names(rec, &d, 10000);
+	d.slot = 1;
+	add_names(rec, &d, 1);
+	CHECK(recorder_flush(rec, UINT64_MAX, &out));
+	CHECK(recorded.n == 512 + 2 && recorded.count == 10001 && recorded.suppressed == 10000 - 512);
+	check_row("permitted names do not hide a refused one");
+	recorded_reset();
+	d.action = EVENT_ALLOWED;
+	add_names(rec, &d, 512);
+	d.action = EVENT_BLOCKED;
+	add_names(rec, &d, 1);
+	CHECK(recorder_flush(rec, UINT64_MAX, &out));
+	CHECK(recorded.n == 256 + 2 && recorded.suppressed == 256);
+	recorder_free(rec);
+}
+
+/* The channel is full for a while: nothing is lost, nothing doubled; a lot goes out in pieces. */
+static void test_recorder_waits(void)
+{
+	const struct record_out out = {&record_ports, NULL, false};
+	struct recorder *rec = recorder_new();
+	struct decision_record d = {.count = 1, .slot = 1, .reason = REASON_NO_RULE, .action = EVENT_BLOCKED, .first_ms = 5, .last_ms = 5};
+	unsigned int rounds = 0;
+
+	check_row("no room");
+	recorded_reset();
+	add_names(rec, &d, 600);
+	recorded.room = 3;
+	CHECK(!recorder_flush(rec, 5, &out) && recorded.n == 3);
+	CHECK(!recorder_flush(rec, 5, &out) && recorded.n == 3 && recorder_oldest(rec) == 5);
+	recorded.room = UINT32_MAX;
+	while (!recorder_flush(rec, 5, &out) && rounds < 1000)
+		rounds++;
+	CHECK(rounds == 509 / RECORDS_PER_FLUSH && recorded.n == 513 && recorded.count == 600 && recorded.suppressed == 88);
+	recorder_free(rec);
+}
+
+/* The record holds what was answered, as far as there is room. */
+static void test_recorded_answers(void)
+{
+	const struct record_out out = {&record_ports, NULL, true};
+	struct recorder *rec = recorder_new();
+	struct decision_record d = {.count = 1, .slot = 1};
+	struct dns_name name = name_of("a.example");
+	uint8_t wire[2048];
+	static const uint8_t address[4] = {192, 0, 2, 1}, text[200] = {199};
+	struct record_in in = {.d = &d, .name = &name, .reply = wire, .per_sandbox = 512};
+	struct dns_reply reply;
+
+	dns_reply_init(&reply, wire, sizeof(wire), &name, DNS_TYPE_A);
+	dns_reply_answer(&reply, &(struct dns_rr){.owner_at = DNS_QUESTION_AT, .type = DNS_TYPE_CNAME, .rdata = name.wire, .rdata_len = name.len});
+	dns_reply_answer(&reply, &(struct dns_rr){.owner = &name, .type = DNS_TYPE_A, .rdata = address, .rdata_len = 4});
+	in.reply_len = dns_reply_close(&reply);
+	recorder_add(rec, &in);
+	CHECK(recorder_flush(rec, UINT64_MAX, &out) && !recorded.last.answers_cut && recorded.last.answers_len == 4 + 11 + 4 + 4);
+	CHECK(memcmp(recorded.last.answers, "\0\5\0\13\1a\7example\0\0\1\0\4\300\0\2\1", 23) == 0);
+	check_row("cut by bytes");
+	for (unsigned int i = 0; i < 3; i++)
+		dns_reply_answer(&reply, &(struct dns_rr){.owner_at = DNS_QUESTION_AT, .type = DNS_TYPE_TXT, .rdata = text, .rdata_len = 200});
+	in.reply_len = dns_reply_close(&reply);
+	recorder_add(rec, &in);
+	CHECK(recorder_flush(rec, UINT64_MAX, &out) && recorded.last.answers_cut && recorded.last.answers_len == 23 + 2 * 204);
+	check_row("cut by number");
+	dns_reply_init(&reply, wire, sizeof(wire), &name, DNS_TYPE_A);
+	for (unsigned int i = 0; i < EVENT_ANSWERS_MAX + 1; i++)
+		dns_reply_answer(&reply, &(struct dns_rr){.owner_at = DNS_QUESTION_AT, .type = DNS_TYPE_A, .rdata = address, .rdata_len = 4});
+	in.reply_len = dns_reply_close(&reply);
+	recorder_add(rec, &in);
+	CHECK(recorder_flush(rec, UINT64_MAX, &out) && recorded.last.answers_cut && recorded.last.answers_len == EVENT_ANSWERS_MAX * 8);
+	check_row("none");
+	in.reply_len = 0;
+	recorder_add(rec, &in);
+	CHECK(recorder_flush(rec, UINT64_MAX, &out) && !recorded.last.answers_cut && recorded.last.answers_len == 0);
 	recorder_free(rec);
 }
 
@@ -336,12 +429,11 @@ static unsigned int takes(struct rate *rate, uint16_t slot, uint64_t now_ms, uns
 
 static void test_rate(void)
 {
-	static const struct resolver_ports ports = {.record = on_record};
-	const struct record_out out = {&ports, NULL};
+	const struct record_out out = {&record_ports, NULL, false};
 	struct rate *rate = rate_new();
 	unsigned int taken = 0;
 
-	recorded = recorded_count = recorded_suppressed = 0;
+	recorded_reset();
 	CHECK(takes(rate, 1, 50, 10) == 10 && rate_oldest(rate) == UINT64_MAX); /* no limit is set yet */
 	rate_set(rate, 100, 20);
 	CHECK(takes(rate, 1, 100, 25) == 20 && rate_oldest(rate) == 100); /* a burst, and no more */
@@ -351,13 +443,16 @@ static void test_rate(void)
 	for (uint64_t now_ms = 20000; now_ms < 30000; now_ms++)
 		taken += takes(rate, 3, now_ms, 10);
 	CHECK(taken == 20 + 999); /* 10,000 a second for ten seconds: the burst, then the rate */
-	rate_flush_slot(rate, 2, &out);
-	CHECK(recorded == 1 && recorded_count == 5 && recorded_suppressed == 5);
-	rate_flush(rate, &out);
-	CHECK(recorded == 4 && rate_oldest(rate) == UINT64_MAX);
-	CHECK(recorded_count == 5 + 5 + (5 + 5 + 4 + 3 + 30) + 100000 - taken);
-	rate_flush(rate, &out);
-	CHECK(recorded == 4);
+	recorded.room = 0;
+	CHECK(!rate_flush_slot(rate, 2, &out) && !rate_flush(rate, &out) && recorded.n == 0); /* no room: it stays */
+	recorded.room = UINT32_MAX;
+	CHECK(rate_flush_slot(rate, 2, &out));
+	CHECK(recorded.n == 1 && recorded.count == 5 && recorded.suppressed == 5);
+	CHECK(rate_flush(rate, &out));
+	CHECK(recorded.n == 4 && rate_oldest(rate) == UINT64_MAX);
+	CHECK(recorded.count == 5 + 5 + (5 + 5 + 4 + 3 + 30) + 100000 - taken);
+	CHECK(rate_flush(rate, &out));
+	CHECK(recorded.n == 4);
 	CHECK(takes(rate, 3, 30000, 10) == 1 && rate_oldest(rate) == 30000);
 	rate_forget(rate, 3);
 	CHECK(takes(rate, 3, 30000, 30) == 20); /* another sandbox: nothing of its predecessor's */
@@ -424,5 +519,8 @@ int main(void)
 	test_tasks();
 	test_recorder();
 	test_rate();
+	test_recorder_flood();
+	test_recorder_waits();
+	test_recorded_answers();
 	return check_report();
 }
