@@ -83,7 +83,9 @@
 	X(AUDIT, written)       \
 	X(AUDIT, lost_senders)  \
 	X(AUDIT, lost_disk)     \
-	X(AUDIT, rotations)
+	X(AUDIT, rotations)     \
+	X(AUDIT, outputs)       \
+	X(AUDIT, lost_outputs)
 
 #define COUNTERS_CONTROL(X)    \
 	X(CONTROL, connections) \

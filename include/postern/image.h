@@ -113,10 +113,24 @@ struct image_record {
 	struct addr addr;
 };
 
+/* The audit log's other formats; a file of its own each, at most one of each. */
+enum audit_format { AUDIT_ROUTE53, AUDIT_VPC_FLOW, AUDIT_OCSF, AUDIT_FORMAT_COUNT };
+
+#define IMAGE_OUTPUT_WORD_MAX 64
+#define IMAGE_FLOW_FIELDS_MAX 27
+
+struct image_output {
+	uint32_t directory; /* string; IMAGE_NONE: there is no such output */
+	uint32_t account_id, region, vpc_id, instance; /* strings of at most IMAGE_OUTPUT_WORD_MAX bytes, or IMAGE_NONE */
+	uint8_t n_fields;
+	uint8_t fields[IMAGE_FLOW_FIELDS_MAX]; /* enum flow_field, of AUDIT_VPC_FLOW */
+};
+
 /* postern.conf: every member has a default, stated in postern.conf(5). */
 struct image_settings {
 	uint32_t pin_min_s, pin_max_s, pin_grace_s, pin_margin_s;
 	uint32_t pins_per_name, pins_per_rule, pins_per_sandbox;
+	struct image_output audit_outputs[AUDIT_FORMAT_COUNT];
 	uint32_t audit_directory; /* string; empty: standard error */
 	uint32_t audit_rotate_bytes, audit_keep; /* bytes of one file, number of old ones */
 	uint32_t audit_per_sandbox; /* decisions about names of one sandbox told apart in a window; 2..IMAGE_RECORDS_MAX */

@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 #define LOG_MODE 0640
-#define NAME_BYTES (sizeof(LOG_FILE_NAME) + 12)
+#define NAME_BYTES (LOG_NAME_MAX + 12)
 
 void log_file_init(struct log_file *f)
 {
@@ -64,7 +64,7 @@ static int log_file_open(struct log_file *f)
 	dir = open_directory(f);
 	if (dir < 0)
 		return dir;
-	fd = openat(dir, LOG_FILE_NAME, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, LOG_MODE);
+	fd = openat(dir, f->settings.name, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, LOG_MODE);
 	if (fd < 0)
 		fd = -errno;
 	close(dir);
@@ -80,19 +80,20 @@ static int log_file_open(struct log_file *f)
 	return 0;
 }
 
-static int rename_files(int dir, uint32_t keep)
+static int rename_files(int dir, const char *name, uint32_t keep)
 {
 	char from[NAME_BYTES], to[NAME_BYTES];
 
 	if (keep == 0)
-		return unlinkat(dir, LOG_FILE_NAME, 0) < 0 ? -errno : 0;
+		return unlinkat(dir, name, 0) < 0 ? -errno : 0;
 	for (uint32_t i = keep; i > 1; i--) {
-		snprintf(from, sizeof(from), LOG_FILE_NAME ".%u", i - 1);
-		snprintf(to, sizeof(to), LOG_FILE_NAME ".%u", i);
+		snprintf(from, sizeof(from), "%s.%u", name, i - 1);
+		snprintf(to, sizeof(to), "%s.%u", name, i);
 		if (renameat(dir, from, dir, to) < 0 && errno != ENOENT)
 			return -errno;
 	}
-	return renameat(dir, LOG_FILE_NAME, dir, LOG_FILE_NAME ".1") < 0 ? -errno : 0;
+	snprintf(to, sizeof(to), "%s.1", name);
+	return renameat(dir, name, dir, to) < 0 ? -errno : 0;
 }
 
 static int log_file_rotate(struct log_file *f)
@@ -103,7 +104,7 @@ static int log_file_rotate(struct log_file *f)
 
 	if (dir < 0)
 		return dir;
-	rc = rename_files(dir, keep);
+	rc = rename_files(dir, f->settings.name, keep);
 	close(dir);
 	if (rc < 0)
 		return rc;

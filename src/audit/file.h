@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The log on disk: DIRECTORY/audit.jsonl, and audit.jsonl.1 (youngest) .. audit.jsonl.KEEP. Only the writer
+ * A log on disk: DIRECTORY/NAME, and NAME.1 (youngest) .. NAME.KEEP. Only the writer
  * thread calls this: every function may take as long as the disk likes.
  */
 #ifndef AUDIT_FILE_H
@@ -12,11 +12,12 @@
 
 #include "postern/compiler.h"
 
-#define LOG_FILE_NAME "audit.jsonl"
+#define LOG_NAME_MAX 32
 #define LOG_PATH_MAX 512
 #define LOG_KEEP_MAX 1000
 
 struct log_settings {
+	char name[LOG_NAME_MAX];      /* of the file */
 	char directory[LOG_PATH_MAX]; /* "": standard error, never rotated */
 	uint64_t rotate_bytes;	      /* 0: never */
 	uint32_t keep;

@@ -14,47 +14,9 @@
 
 #include "postern/clock.h"
 #include "postern/escape.h"
+#include "words.h"
 
 #define SCHEMA_VERSION 1
-#define WORD_MAX 16
-
-struct word {
-	unsigned int number;
-	const char *text;
-};
-
-/* IANA protocol numbers, in the words of /etc/protocols. */
-static const struct word protocols[] = {
-	{IPPROTO_ICMP, "icmp"}, {IPPROTO_IGMP, "igmp"}, {IPPROTO_IPIP, "ipip"}, {IPPROTO_TCP, "tcp"},
-	{IPPROTO_UDP, "udp"}, {IPPROTO_DCCP, "dccp"}, {IPPROTO_IPV6, "ipv6"}, {IPPROTO_GRE, "gre"},
-	{IPPROTO_ESP, "esp"}, {IPPROTO_AH, "ah"}, {IPPROTO_ICMPV6, "icmpv6"}, {IPPROTO_SCTP, "sctp"},
-	{IPPROTO_UDPLITE, "udplite"},
-};
-
-/* IANA "Resource Record (RR) TYPEs". */
-static const struct word qtypes[] = {
-	{1, "A"}, {2, "NS"}, {5, "CNAME"}, {6, "SOA"}, {12, "PTR"}, {13, "HINFO"}, {15, "MX"}, {16, "TXT"},
-	{28, "AAAA"}, {33, "SRV"}, {35, "NAPTR"}, {39, "DNAME"}, {43, "DS"}, {44, "SSHFP"}, {46, "RRSIG"},
-	{47, "NSEC"}, {48, "DNSKEY"}, {52, "TLSA"}, {64, "SVCB"}, {65, "HTTPS"}, {251, "IXFR"}, {252, "AXFR"},
-	{255, "ANY"}, {257, "CAA"},
-};
-
-/* IANA "DNS RCODEs". */
-static const struct word rcodes[] = {
-	{0, "NOERROR"}, {1, "FORMERR"}, {2, "SERVFAIL"}, {3, "NXDOMAIN"}, {4, "NOTIMP"}, {5, "REFUSED"},
-	{6, "YXDOMAIN"}, {9, "NOTAUTH"}, {16, "BADVERS"}, {23, "BADCOOKIE"},
-};
-
-/* The word of @number, or @prefix and the number (RFC 3597 5: "TYPE731"). */
-static const char *word(const struct word *words, size_t n, unsigned int number, const char *prefix,
-	char text[static WORD_MAX])
-{
-	for (size_t i = 0; i < n; i++)
-		if (words[i].number == number)
-			return words[i].text;
-	snprintf(text, WORD_MAX, "%s%u", prefix, number);
-	return text;
-}
 
 static void put_text(struct json_out *j, const char *key, const char *value)
 {
@@ -81,15 +43,10 @@ static void put_decision(struct json_out *j, const struct event *e)
 	put_text(j, "sandbox", e->sandbox);
 	put_text(j, "rule", e->rule);
 	put_text(j, "group", e->group);
+	put_text(j, "policy", e->policy);
 	put_text(j, "file", e->file);
 	if (e->line)
 		json_out_u64(j, "line", e->line);
-}
-
-static bool has_ports(uint8_t protocol)
-{
-	return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP || protocol == IPPROTO_SCTP ||
-		protocol == IPPROTO_DCCP || protocol == IPPROTO_UDPLITE;
 }
 
 static void put_end(struct json_out *j, const char *key, const char *port_key, const struct addr *a, uint32_t port)
@@ -111,7 +68,7 @@ static void put_traffic(struct json_out *j, const struct event *e)
 	if (e->kind == EVENT_REFUSAL || e->kind == EVENT_ALERT || e->kind == EVENT_CUT)
 		json_out_str(j, "direction", e->inbound ? "in" : "out");
 	if (e->protocol)
-		json_out_str(j, "protocol", word(protocols, ARRAY_LEN(protocols), e->protocol, "", text));
+		json_out_str(j, "protocol", word_protocol(e->protocol, text));
 	put_end(j, "source", "source_port", &e->source, ports ? e->source_port : UINT32_MAX);
 	put_end(j, "destination", "destination_port", &e->destination, ports ? e->destination_port : UINT32_MAX);
 	if (e->protocol == IPPROTO_ICMP || e->protocol == IPPROTO_ICMPV6)
@@ -136,11 +93,33 @@ static void put_names(struct json_out *j, const struct event *e)
 		json_out_close(j, ']');
 	}
 	if (e->qtype)
-		json_out_str(j, "qtype", word(qtypes, ARRAY_LEN(qtypes), e->qtype, "TYPE", text));
+		json_out_str(j, "qtype", word_type(e->qtype, text));
 	if (e->kind == EVENT_DNS)
-		json_out_str(j, "rcode", word(rcodes, ARRAY_LEN(rcodes), e->rcode, "RCODE", text));
+		json_out_str(j, "rcode", word_rcode(e->rcode, text));
 	if (e->lifetime_s)
 		json_out_u64(j, "lifetime_s", e->lifetime_s);
+}
+
+/* What was answered. */
+static void put_answers(struct json_out *j, const struct event *e)
+{
+	char type[WORD_MAX], text[RDATA_TEXT_MAX];
+	struct bytes_reader r;
+	struct answer_view a;
+
+	answers_init(&r, e);
+	if (bytes_left(&r)) {
+		json_out_open(j, "answers", '[');
+		while (answers_next(&r, &a)) {
+			json_out_open(j, NULL, '{');
+			json_out_str(j, "type", word_type(a.type, type));
+			json_out_str(j, "rdata", rdata_text(&a, text));
+			json_out_close(j, '}');
+		}
+		json_out_close(j, ']');
+	}
+	if (e->answers_cut)
+		json_out_bool(j, "answers_cut", true);
 }
 
 static void put_attribution(struct json_out *j, const struct attribution *by)
@@ -182,6 +161,7 @@ size_t line_format(const struct event *e, enum role from, char *line, size_t cap
 	put_decision(&j, e);
 	put_traffic(&j, e);
 	put_names(&j, e);
+	put_answers(&j, e);
 	put_attribution(&j, &e->by);
 	put_digest(&j, e);
 	put_text(&j, "text", e->text);

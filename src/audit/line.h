@@ -11,7 +11,7 @@
 #include "postern/message.h"
 
 /* Every member at its longest, every byte escaped at its dearest, fits (tests/unit/test_audit.c). */
-#define LINE_BYTES_MAX 16384
+#define LINE_BYTES_MAX 24576
 
 /*
  * Writes @e, which has passed event_valid(), as seen by process @from, with its newline and without a NUL.

@@ -59,20 +59,14 @@ static int on_peer(struct audit *a, const struct msg_peer *m, int fd)
 
 static int on_image(struct audit *a, struct msg_image *m, int fd)
 {
-	struct log_settings settings = {0};
-	const struct image_settings *s;
 	struct image *im;
 	int rc = image_map(fd, &im);
 
 	close(fd);
 	if (rc < 0)
 		return rc;
-	s = image_settings(im);
-	event_set_text(settings.directory, sizeof(settings.directory), image_string(im, s->audit_directory));
-	settings.rotate_bytes = s->audit_rotate_bytes;
-	settings.keep = s->audit_keep;
+	record_configure(&a->record, im);
 	image_unmap(im);
-	writer_configure(a->record.writer, &settings);
 	return channel_send(&a->channels[ROLE_GATE], MSG_IMAGE_READY, m, NULL, 0);
 }
 
@@ -133,7 +127,7 @@ static int audit_run(struct audit *a)
 	int rc = 0;
 
 	while (rc == 0) {
-		int n = loop_wait(&a->loop, events, ARRAY_LEN(events), a->record.lost ? SETTLE_MS : -1);
+		int n = loop_wait(&a->loop, events, ARRAY_LEN(events), record_waits(&a->record) ? SETTLE_MS : -1);
 
 		if (n < 0)
 			return n;
@@ -156,9 +150,9 @@ static void drain(struct audit *a)
 			if (m.h.type != MSG_EVENT || record_event(&a->record, (enum role)role, (struct msg_event *)&m) < 0)
 				break;
 	}
-	if (a->record.lost && writer_finish(a->record.writer, FINISH_MS))
+	if (record_waits(&a->record) && writer_finish(a->record.writer, FINISH_MS))
 		record_settle(&a->record); /* there is room for it now */
-	if (!writer_finish(a->record.writer, FINISH_MS) || a->record.lost)
+	if (!writer_finish(a->record.writer, FINISH_MS) || record_waits(&a->record))
 		log_err("audit log: the last events could not be written");
 }
 
@@ -166,6 +160,7 @@ static int audit_start(struct audit *a)
 {
 	static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
 	struct msg_plain ready = {0};
+	struct writer *writer = NULL;
 	int rc;
 
 	for (size_t i = 0; i < ARRAY_LEN(ignored); i++)
@@ -175,7 +170,8 @@ static int audit_start(struct audit *a)
 		a->channels[i].fd = -1;
 	rc = loop_init(&a->loop);
 	if (rc == 0)
-		rc = writer_start(&a->record.writer);
+		rc = writer_start(&writer);
+	record_init(&a->record, writer);
 	if (rc == 0)
 		rc = role_filter(ROLE_AUDIT);
 	if (rc == 0)

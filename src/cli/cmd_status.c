@@ -8,7 +8,7 @@
 /* Counters that stand for something lost or broken: shown in the colour of a warning. */
 static const char *const alarming[] = {
 	"pins_failed", "pin_table_full", "commit_errors", "verdict_errors", "tampers", "events_lost", "malformed", "servfail",
-	"table_full", "lost_senders", "lost_disk", "aggregate_full", "upstream_timeouts",
+	"table_full", "lost_senders", "lost_disk", "lost_outputs", "aggregate_full", "upstream_timeouts",
 };
 
 static bool alarms(const char *name)

@@ -19,6 +19,7 @@ static const struct {
 	{"gate", "pins_failed", "pins failed, and their answers were SERVFAIL", "journalctl -u posternd", FINDING_WARNING},
 	{"gate", "pin_table_full", "the table of pins was full", "lower pins.max_s in postern.conf, or find who resolves so much", FINDING_WARNING},
 	{"audit", "lost_disk", "events are missing in the audit log: the disk", "postern audit --kind suppressed", FINDING_WARNING},
+	{"audit", "lost_outputs", "lines are missing in a log of another format", "journalctl -u posternd", FINDING_WARNING},
 	{"audit", "lost_senders", "events are missing in the audit log: too many at once", "postern audit --kind suppressed", FINDING_WARNING},
 	{"verdict", "aggregate_full", "refusals of too many kinds at once were only counted", "postern audit --reason flood", FINDING_NOTE},
 	{"resolver", "table_full", "queries were dropped: too many at once", "postern status", FINDING_WARNING},

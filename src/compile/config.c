@@ -69,7 +69,7 @@ static const struct member limits_members[] = {
 };
 static const struct member audit_members[] = {
 	{"directory", NODE_STRING, false}, {"rotate_bytes", NODE_INTEGER, false}, {"keep", NODE_INTEGER, false},
-	{"window_ms", NODE_INTEGER, false}, {"per_sandbox", NODE_INTEGER, false}, {"all_queries", NODE_BOOLEAN, false}, {0},
+	{"outputs", NODE_LIST, false}, {"window_ms", NODE_INTEGER, false}, {"per_sandbox", NODE_INTEGER, false}, {"all_queries", NODE_BOOLEAN, false}, {0},
 };
 
 static void store(struct image_settings *s, const struct number *n, uint32_t value)
@@ -101,15 +101,19 @@ static void read_flag(const struct node *group, const char *name, uint8_t *flag)
 		*flag = node_boolean(n);
 }
 
-static void read_directory(struct compile *c, const struct node *audit, struct image_settings *s)
+/* Where the log goes, and in what other formats. */
+static void read_audit(struct compile *c, const struct node *audit, struct image_settings *s)
 {
 	const struct node *n = audit ? node_member(audit, "directory", NODE_STRING) : NULL;
+	const struct node *outputs = audit ? node_member(audit, "outputs", NODE_LIST) : NULL;
 	const char *path = n ? node_string(n) : AUDIT_DIRECTORY;
 
 	if (path[0] && path[0] != '/')
 		diag_error(c->diag, node_spot(n), "audit.directory \"%s\" is no absolute path: begin it with \"/\", or write \"\" for "
 			"standard error", path);
 	s->audit_directory = image_build_string(c->builder, path);
+	if (outputs)
+		config_outputs(c, outputs, path, s);
 }
 
 /* What two settings have to be to each other. */
@@ -149,7 +153,7 @@ static void read_settings(struct compile *c, const struct node *root)
 	read_flag(root, "forward_others", &s.forward_others);
 	read_flag(root, "prefetch", &s.prefetch);
 	read_flag(audit, "all_queries", &s.audit_all_queries);
-	read_directory(c, audit, &s);
+	read_audit(c, audit, &s);
 	check_together(c, root, &s);
 	image_build_settings(c->builder, &s);
 }

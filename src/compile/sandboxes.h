@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Between the two halves that read postern.conf.
+ * Between the parts that read postern.conf: config.c, sandboxes.c, outputs.c.
  */
 #ifndef POSTERN_COMPILE_SANDBOXES_H
 #define POSTERN_COMPILE_SANDBOXES_H
@@ -11,5 +11,10 @@
 
 /* The section `sandboxes`; the policies have been read. */
 void config_sandboxes(struct compile *c, const struct node *list);
+
+/*
+ * The list `audit.outputs`; @directory is that of the audit log, "" for standard error.
+ */
+void config_outputs(struct compile *c, const struct node *list, const char *directory, struct image_settings *s);
 
 #endif

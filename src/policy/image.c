@@ -19,6 +19,8 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "postern/flow.h"
+
 static const size_t element_sizes[] = {
 	[SECTION_SETTINGS] = sizeof(struct image_settings),
 	[SECTION_STRINGS] = 1,
@@ -62,9 +64,28 @@ static bool place_ok(const struct image *im, const struct image_place *p)
 		strlen(image_string(im, p->name)) < RULE_NAME_MAX && strlen(image_string(im, p->group)) < RULE_NAME_MAX;
 }
 
+static bool output_ok(const struct image *im, const struct image_output *o)
+{
+	const uint32_t words[] = {o->account_id, o->region, o->vpc_id, o->instance};
+
+	if (!string_ok(im, o->directory) || o->n_fields > IMAGE_FLOW_FIELDS_MAX)
+		return false;
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		if (!string_ok(im, words[i]) || strlen(image_string(im, words[i])) > IMAGE_OUTPUT_WORD_MAX)
+			return false;
+	for (unsigned int i = 0; i < o->n_fields; i++)
+		if (o->fields[i] >= FLOW_FIELD_COUNT)
+			return false;
+	return true;
+}
+
 static bool settings_ok(const struct image *im)
 {
 	const struct image_settings *s = im->section[SECTION_SETTINGS];
+
+	for (unsigned int i = 0; im->count[SECTION_SETTINGS] == 1 && i < AUDIT_FORMAT_COUNT; i++)
+		if (!output_ok(im, &s->audit_outputs[i]))
+			return false;
 
 	return im->count[SECTION_SETTINGS] == 1 && string_ok(im, s->audit_directory) && s->pin_min_s > 0 &&
 		s->pin_min_s <= s->pin_max_s && s->pin_max_s <= IMAGE_PIN_MAX_S &&

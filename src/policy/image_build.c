@@ -38,6 +38,11 @@ void image_settings_default(struct image_settings *ret_settings)
 		.audit_all_queries = 1,
 		.prefetch = 1,
 	};
+	for (unsigned int i = 0; i < AUDIT_FORMAT_COUNT; i++) {
+		struct image_output *o = &ret_settings->audit_outputs[i];
+
+		o->directory = o->account_id = o->region = o->vpc_id = o->instance = IMAGE_NONE;
+	}
 }
 
 struct image_builder *image_builder_new(void)

@@ -366,7 +366,7 @@ static bool flush_until(struct resolver *r, uint64_t until_ms, bool last_chance)
 
 void resolver_flush(struct resolver *r)
 {
-	(void)flush_until(r, UINT64_MAX - 1, true); /* what is lost is counted */
+	(void)flush_until(r, UINT64_MAX, true); /* what is lost is counted */
 }
 
 void resolver_set_image(struct resolver *r, const struct image *im, uint32_t generation)

@@ -2,8 +2,9 @@
 /*
  * A gate for postern-audit: fakegate_audit EXE, then commands, one a line, each answered with one line:
  *
- *	image DIRECTORY ROTATE_BYTES KEEP   settings as an image would bring them
+ *	image DIRECTORY ROTATE_BYTES KEEP [outputs]   settings as an image would bring them; with all other formats
  *	events FIRST COUNT                  refusals over the verdict's channel, their number as text
+ *	traffic FIRST COUNT                 the same with an address, for formats that want one
  *	samples                             every kind, reason and action, every member set
  *	invalid                             an event that breaks the rules
  *	ping                                counters
@@ -18,13 +19,30 @@
 #include <unistd.h>
 
 #include "fakegate.h"
+#include "postern/flow.h"
 #include "postern/counters.h"
 #include "postern/image_build.h"
 
 static struct fakegate gate;
 static struct event_sink verdict;
 
-static void send_image(const char *directory, unsigned int rotate_bytes, unsigned int keep)
+/* All other formats too, with every field of flow records. */
+static void add_outputs(struct image_builder *b, const char *directory, struct image_settings *settings)
+{
+	for (unsigned int f = 0; f < AUDIT_FORMAT_COUNT; f++) {
+		struct image_output *o = &settings->audit_outputs[f];
+
+		o->directory = image_build_string(b, directory);
+		o->account_id = image_build_string(b, "111122223333");
+		o->region = image_build_string(b, "eu-central-1");
+		o->vpc_id = image_build_string(b, "vpc-7example");
+	}
+	for (unsigned int f = 0; f < FLOW_FIELD_COUNT; f++)
+		settings->audit_outputs[AUDIT_VPC_FLOW].fields[f] = (uint8_t)f;
+	settings->audit_outputs[AUDIT_VPC_FLOW].n_fields = FLOW_FIELD_COUNT;
+}
+
+static void send_image(const char *directory, unsigned int rotate_bytes, unsigned int keep, bool outputs)
 {
 	struct image_builder *b = image_builder_new();
 	struct image_settings settings;
@@ -36,6 +54,8 @@ static void send_image(const char *directory, unsigned int rotate_bytes, unsigne
 	settings.audit_directory = image_build_string(b, directory);
 	settings.audit_rotate_bytes = rotate_bytes;
 	settings.audit_keep = keep;
+	if (outputs)
+		add_outputs(b, directory, &settings);
 	image_build_settings(b, &settings);
 	if (image_builder_write(b, fd) < 0)
 		exit(3);
@@ -48,7 +68,7 @@ static void send_image(const char *directory, unsigned int rotate_bytes, unsigne
 	printf("image-ready\n");
 }
 
-static void send_events(unsigned int first, unsigned int count)
+static void send_events(unsigned int first, unsigned int count, bool traffic)
 {
 	unsigned int sent = 0;
 
@@ -59,10 +79,35 @@ static void send_events(unsigned int first, unsigned int count)
 		e.reason = REASON_NEVER_RESOLVED;
 		e.action = EVENT_REFUSED;
 		snprintf(e.text, sizeof(e.text), "%u", i);
+		if (traffic && addr_parse("203.0.113.7", &e.destination) < 0)
+			exit(3);
 		event_send(&verdict, &e);
 		sent += verdict.lost <= before;
 	}
 	printf("sent %u\n", sent);
+}
+
+/* Of every kind of rdata one, some of it no such thing, and a last one that is cut. */
+static void fill_answers(struct event *e)
+{
+	static const uint8_t answers[] =
+		"\0\5\0\15" "\3www\7example\0"		/* CNAME */
+		"\0\1\0\4" "\300\0\2\1"		/* A */
+		"\0\34\0\20" "\40\1\15\270\0\0\0\0\0\0\0\0\0\0\0\7" /* AAAA */
+		"\0\17\0\12" "\0\12\4mail\1t\0"	/* MX */
+		"\0\20\0\12" "\4a\"b\\\4c\033\377d"	/* TXT */
+		"\0\41\0\11" "\0\1\0\2\1\273\1s\0"	/* SRV */
+		"\0\6\0\32" "\1n\0\1h\0\0\0\0\1\0\0\0\2\0\0\0\3\0\0\0\4\0\0\0\5" /* SOA */
+		"\1\1\0\25" "\0\5issueca.example.net" /* CAA */
+		"\0\101\0\3" "\0\1\0"		/* HTTPS: no form of its own */
+		"\0\1\0\3" "\1\2\3"			/* no A */
+		"\0\5\0\2" "\77a"			/* no name */
+		"\377\376\0\0"			/* a type that nobody knows, empty */
+		"\0\1\0\4\300";			/* cut */
+
+	e->answers_len = sizeof(answers) - 1;
+	memcpy(e->answers, answers, e->answers_len);
+	e->answers_cut = 1;
 }
 
 static void fill_all(struct event *e)
@@ -77,6 +122,9 @@ static void fill_all(struct event *e)
 	e->last_wall_us += 1500000;
 	event_set_text(e->sandbox, sizeof(e->sandbox), "ci");
 	event_set_text(e->rule, sizeof(e->rule), "llm");
+	event_set_text(e->group, sizeof(e->group), "web rules");
+	event_set_text(e->policy, sizeof(e->policy), "ci");
+	fill_answers(e);
 	event_set_text(e->file, sizeof(e->file), "/etc/postern/policies/ci.conf");
 	e->line = 12;
 	e->protocol = 6;
@@ -127,6 +175,8 @@ static void send_samples(void)
 			e.inbound = 1;
 			e.qtype = (uint16_t)(i * 7);
 			e.rcode = (uint16_t)(i % 30);
+			e.names[0] = e.names[1]; /* a hostile one */
+			event_set_text(e.interface, sizeof(e.interface), "ve\nth 7");
 		}
 		event_send(&verdict, &e);
 		if (i % 32 == 31)
@@ -154,9 +204,11 @@ static void command(const char *line)
 	unsigned int a, b;
 
 	if (sscanf(line, "image %299s %u %u", directory, &a, &b) == 3) {
-		send_image(directory, a, b);
+		send_image(directory, a, b, strstr(line, " outputs") != NULL);
 	} else if (sscanf(line, "events %u %u", &a, &b) == 2) {
-		send_events(a, b);
+		send_events(a, b, false);
+	} else if (sscanf(line, "traffic %u %u", &a, &b) == 2) {
+		send_events(a, b, true);
 	} else if (strncmp(line, "samples", 7) == 0) {
 		send_samples();
 	} else if (strncmp(line, "invalid", 7) == 0) {

@@ -15,6 +15,7 @@ import time
 import unittest
 
 import builds
+import formats
 import schema
 
 FAKEGATE, AUDIT, SLOW_DISK, SCHEMA = sys.argv[1:5]
@@ -116,6 +117,119 @@ class Test(unittest.TestCase):
         self.assertEqual({k for e in events for k in e}, set(wanted["properties"]))
         with open(os.path.join(self.folder, "audit.jsonl"), "rb") as f:
             self.assertNotRegex(f.read(), rb"[^\n\x20-\x7e\xc3\xa4]")
+
+    def raw(self, name):
+        with open(os.path.join(self.folder, name), encoding="utf-8", newline="") as f:
+            text = f.read()
+        self.assertTrue(text.endswith("\n"))
+        return text[:-1].split("\n")
+
+    def test_formats(self):
+        """Every line of the other formats is as its publisher says; each event is in the formats that have words for it."""
+        gate = self.gate()
+        gate.do(f"image {self.folder} 0 0 outputs")
+        gate.do("samples")
+        gate.wait_for(lambda c: c["written"] == c["events"])
+        self.assertEqual(gate.end(), "exit 0")
+        events = lines(self.folder)
+        queries = [e for e in events if e["kind"] == "dns" and "names" in e]
+        packets = [e for e in events if e["kind"] in ("refusal", "alert", "cut") and "destination" in e]
+        gaps = [e for e in events if e["kind"] == "suppressed"]
+        wrong = [(w, x) for x in self.raw("route53.jsonl") for w in formats.route53(x)]
+        wrong += [(w, x) for x in self.raw("vpc-flow.log") for w in formats.flow(x, list(formats.FLOW))]
+        wrong += [(w, x) for x in self.raw("ocsf.jsonl") for w in formats.ocsf(x)]
+        self.assertEqual(wrong, [])
+        self.assertEqual(len(self.raw("route53.jsonl")), len(queries))
+        self.assertEqual(len(self.raw("vpc-flow.log")), len(packets) + len(gaps))
+        self.assertEqual(len(self.raw("ocsf.jsonl")), len(queries) + len(packets) + len(gaps))
+        self.check_route53(queries)
+        self.check_ocsf(queries, packets)
+
+    def check_route53(self, queries):
+        rows = [json.loads(x) for x in self.raw("route53.jsonl")]
+        for e, v in zip(queries, rows):
+            self.assertEqual((v["query_name"], v["query_type"], v["rcode"]), (e["names"][0] + ".", e["qtype"], e["rcode"]))
+            self.assertEqual((v["srcaddr"], v["srcids"]["instance"]), (e["source"], e["sandbox"]))
+            self.assertEqual(v.get("firewall_rule_action"), {"block": "BLOCK", "alert": "ALERT"}.get(e.get("action")))
+            self.assertEqual([(a["Type"], a["Rdata"]) for a in v["answers"]], [(a["type"], a["rdata"]) for a in e["answers"]])
+        self.assertEqual([(a["Type"], a["Rdata"]) for a in rows[0]["answers"]], [
+            ("CNAME", "www.example."), ("A", "192.0.2.1"), ("AAAA", "2001:db8::7"), ("MX", "10 mail.t."),
+            ("TXT", r'"a\034b\092" "c\027\255d"'), ("SRV", "1 2 443 s."), ("SOA", "n. h. 1 2 3 4 5"),
+            ("CAA", '0 "issue" "ca.example.net"'), ("HTTPS", r"\# 3 000100"), ("A", r"\# 3 010203"), ("CNAME", r"\# 2 3f61"),
+            ("TYPE65534", r"\# 0")])
+        self.assertIn("a\\255\\046b\\000.example.", {v["query_name"] for v in rows})
+
+    def check_ocsf(self, queries, packets):
+        rows = [json.loads(x) for x in self.raw("ocsf.jsonl")]
+        found = {v["class_uid"] for v in rows}
+        self.assertEqual(found, {0, 4001, 4003})
+        dns = [v for v in rows if v["class_uid"] == 4003]
+        self.assertEqual([v["query"]["hostname"] for v in dns], [e["names"][0] for e in queries])
+        net = [v for v in rows if v["class_uid"] == 4001]
+        self.assertEqual([v["dst_endpoint"]["ip"] for v in net], [e["destination"] for e in packets])
+        self.assertEqual({v["actor"]["process"]["file"]["name"] for v in net if "actor" in v}, {"curl"})
+        self.assertEqual({v["activity_name"] for v in net}, {"Refuse", "Fail", "Reset", "Traffic"})
+
+    def test_formats_refuse(self):
+        """The checkers find what is wrong: each change of a good line is one."""
+        gate = self.gate()
+        gate.do(f"image {self.folder} 0 0 outputs")
+        gate.do("samples")
+        gate.wait_for(lambda c: c["written"] == c["events"])
+        gate.end()
+        good = json.loads(next(x for x in self.raw("route53.jsonl") if "firewall" in x))
+        for change in ({"version": 1.1}, {"srcport": 53}, {"query_name": "a.example"}, {"answers": [{"rdata": "a", "type": "A"}]},
+                       {"srcids": []}, {"firewall_rule_action": "ALLOW"}, {"transport": "udp"}, {"extra": "x"}, {"rcode": "nxdomain"},
+                       {"query_timestamp": "2026-11-20T08:00:00.000Z"}):
+            self.assertNotEqual(list(formats.route53(json.dumps(dict(good, **change)))), [], change)
+        for key in good:
+            if not key.startswith("firewall_"):
+                self.assertNotEqual(list(formats.route53(json.dumps({k: v for k, v in good.items() if k != key}))), [], key)
+        good = json.loads(next(x for x in self.raw("ocsf.jsonl") if "actor" in x and '"class_uid":4001' in x))
+        for change in ({"class_uid": 4002}, {"type_uid": 1}, {"activity_id": 8}, {"time": 1795508677}, {"action_id": 3}, {"disposition_id": 2},
+                       {"metadata": {"version": "1.3.0"}}, {"src_endpoint": {}, "dst_endpoint": {}}, {"actor": {}}, {"extra": 1},
+                       {"connection_info": {"protocol_num": 6}}, {"category_uid": 3}, {"firewall_rule": {}}):
+            self.assertNotEqual(list(formats.ocsf(json.dumps(dict(good, **change)))), [], change)
+        good = next(x for x in self.raw("vpc-flow.log") if x.endswith("egress")).split(" ")
+        for at, value in ((0, "2"), (1, "x y"), (3, "a"), (5, "99999"), (7, "tcp"), (10, "1.5"), (12, "DENY"), (13, "ok"), (16, "IPv5"), (20, "out")):
+            self.assertNotEqual(list(formats.flow(" ".join(good[:at] + [value] + good[at + 1:]), list(formats.FLOW))), [], value)
+
+    def test_formats_rotate_and_stop(self):
+        """Rotation is each file's own; a format that is no longer asked for gets no more lines."""
+        gate = self.gate()
+        gate.do(f"image {self.folder} 3000 2 outputs")
+        gate.do("samples")
+        gate.wait_for(lambda c: c["written"] == c["events"])
+        self.assertTrue({"route53.jsonl.2", "vpc-flow.log.2", "ocsf.jsonl.2", "audit.jsonl.2"} <= set(os.listdir(self.folder)))
+        before = gate.counters()
+        gate.do(f"image {self.folder} 0 0")
+        gate.do("samples")
+        after = gate.wait_for(lambda c: c["written"] == c["events"])
+        self.assertEqual((before["outputs"] > 0, after["outputs"]), (True, before["outputs"]))
+        gate.end()
+
+    def test_formats_disk_full(self):
+        """What is lost is said in the formats that have a word for it, and counted."""
+        self.tmpfs("256k")
+        gate = self.gate()
+        gate.do(f"image {self.folder} 0 0 outputs")
+        total = 0
+        while total < 15000:  # more than the memory for the shortest of the lines holds
+            gate.do(f"traffic {total} 100")
+            total += 100
+            gate.wait_for(lambda c, n=total: c["events"] == n)
+        self.assertTrue(gate.counters()["lost_outputs"] and gate.counters()["lost_disk"])
+        self.remount("size=64m")
+        gate.wait_for(lambda c: "writing again" in gate.said())
+        gate.do(f"traffic {total} 1")
+        self.assertEqual(gate.end(), "exit 0")
+        flows = self.raw("vpc-flow.log")
+        self.assertEqual([w for x in flows for w in formats.flow(x, list(formats.FLOW))], [])
+        self.assertTrue(any("SKIPDATA" in x for x in flows))
+        gaps = [v for v in map(json.loads, self.raw("ocsf.jsonl")) if v["class_uid"] == 0]
+        self.assertTrue(gaps)
+        rows = [json.loads(x) for x in self.raw("ocsf.jsonl")]
+        self.assertEqual(sum(v["count"] for v in rows), total + 1)
 
     def test_schema_refuses(self):
         with open(SCHEMA, encoding="utf-8") as f:

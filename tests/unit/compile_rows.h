@@ -21,6 +21,7 @@ struct bad_row {
 #define EGRESS(members) P "egress = ( { name = \"e\"; " members " } );\n"
 #define C "policies = \"p.conf\"; upstreams = \"192.0.2.53\";\n"
 #define BOX(members) C "sandboxes = ( { name = \"a\"; policy = \"p\"; " members " } );\n"
+#define OUTPUT(members) C "audit = { outputs = (\n{ " members " } ); };\n"
 #define BOXES(a, b) C "sandboxes = (\n { name = \"a\"; policy = \"p\"; " a " },\n { name = \"b\"; policy = \"p\"; " b " } );\n"
 
 static const struct bad_row bad_rows[] = {
@@ -227,6 +228,20 @@ static const struct bad_row bad_rows[] = {
 	{"postern.conf", C "pins = { min_s = 1; grace_s = 1; margin_s = 2; };\n", "postern.conf:2: pins.margin_s = 2 leaves no time of the shortest pin"},
 	{"postern.conf", C "pins = { max_s = 999999; };\n", "postern.conf:2: pins.max_s = 999999 is out of range: write 1 to 604800"},
 	{"postern.conf", C "audit = { directory = \"log\"; };\n", "postern.conf:2: audit.directory \"log\" is no absolute path: begin it with \"/\""},
+	{"postern.conf", C "audit = { outputs = ( \"ocsf\" ); };\n", "postern.conf:2: an entry of `outputs` that is no output: write { format"},
+	{"postern.conf", OUTPUT("format = \"route54\";"), "postern.conf:3: format \"route54\" is unknown: did you mean \"route53\"?"},
+	{"postern.conf", OUTPUT("directory = \"/x\";"), "postern.conf:3: an output without \"format\": write format = ...;"},
+	{"postern.conf", OUTPUT("format = \"ocsf\"; directory = \"x\";"), "postern.conf:3: directory \"x\" is no absolute path: begin it with \"/\""},
+	{"postern.conf", OUTPUT("format = \"ocsf\"; }, { format = \"ocsf\";"), "postern.conf:3: a second output of format \"ocsf\": remove one"},
+	{"postern.conf", OUTPUT("format = \"ocsf\"; region = \"eu central\";"), "postern.conf:3: region \"eu central\" cannot stand in a log line: write 1 to 64"},
+	{"postern.conf", OUTPUT("format = \"ocsf\"; fields = \"version\";"), "postern.conf:3: `fields` goes with format \"vpc-flow\": remove it"},
+	{"postern.conf", OUTPUT("format = \"vpc-flow\"; fields = [ ];"), "postern.conf:3: `fields` is empty: name at least one, or remove it"},
+	{"postern.conf", OUTPUT("format = \"vpc-flow\"; fields = [ \"start\",\n\"start\" ];"), "postern.conf:4: the field \"start\" stands here twice: remove one"},
+	{"postern.conf", OUTPUT("format = \"vpc-flow\"; fields = \"srcadr\";"), "postern.conf:3: there is no field \"srcadr\": did you mean \"srcaddr\"?"},
+	{"postern.conf", OUTPUT("format = \"vpc-flow\"; fields = \"ecs-task-definition-arn\";"), "postern.conf:3: postern cannot fill a field \"ecs-task-definition-arn\""},
+	{"postern.conf", C "audit = { directory = \"\"; outputs = (\n{ format = \"ocsf\"; } ); };\n",
+		"postern.conf:3: an output without a directory, and audit.directory is standard error"},
+	{"postern.conf", C "audit = { per_sandbox = 1; };\n", "postern.conf:2: audit.per_sandbox = 1 is out of range: write 2 to 8192"},
 	{"postern.conf", C "audit = { window_ms = 5; };\n", "postern.conf:2: audit.window_ms = 5 is out of range: write 100 to 3600000"},
 	{"postern.conf", C "limits = { queries_per_s = 0; };\n", "postern.conf:2: limits.queries_per_s = 0 is out of range: write 1 to 1000000"},
 	{"postern.conf", C "limits = { queries_burst = 1000001; };\n", "postern.conf:2: limits.queries_burst = 1000001 is out of range: write 1 to 1000000"},

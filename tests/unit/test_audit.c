@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "postern/event.h"
+#include "postern/flow.h"
 
 #include "../../src/audit/file.h"
 #include "../../src/audit/line.h"
@@ -22,9 +23,10 @@ static struct {
 	unsigned int room; /* lines it still takes */
 } taken;
 
-bool writer_push(struct writer *w, const char *line, size_t len)
+bool writer_push(struct writer *w, enum sink s, const char *line, size_t len)
 {
 	(void)w;
+	CHECK(s == SINK_JSON);
 	if (taken.room == 0 || taken.len + len >= sizeof(taken.text))
 		return false;
 	taken.room--;
@@ -34,9 +36,14 @@ bool writer_push(struct writer *w, const char *line, size_t len)
 	return true;
 }
 
-void writer_state(struct writer *w, struct writer_state *ret_state)
+void writer_configure(struct writer *w, enum sink s, const struct log_settings *settings)
 {
-	(void)w;
+	(void)w, (void)s, (void)settings;
+}
+
+void writer_state(struct writer *w, enum sink s, struct writer_state *ret_state)
+{
+	(void)w, (void)s;
 	*ret_state = (struct writer_state){.lines = 7, .error = -ENOSPC};
 }
 
@@ -106,6 +113,75 @@ static void fill(char *dst, size_t cap)
 	dst[cap - 1] = '\0';
 }
 
+static void check_formats_longest(const struct event *e)
+{
+	static char line[LINE_BYTES_MAX];
+	struct format_words w = {.n_fields = FLOW_FIELD_COUNT};
+
+	fill(w.account_id, sizeof(w.account_id));
+	fill(w.region, sizeof(w.region));
+	fill(w.vpc_id, sizeof(w.vpc_id));
+	fill(w.instance, sizeof(w.instance));
+	for (unsigned int f = 0; f < FLOW_FIELD_COUNT; f++)
+		w.fields[f] = (uint8_t)f;
+	for (unsigned int f = 0; f < AUDIT_FORMAT_COUNT; f++) {
+		check_row(event_kind_text((enum event_kind)e->kind));
+		if (!format_applies((enum audit_format)f, e, ROLE_VERDICT))
+			continue;
+		CHECK(format_line((enum audit_format)f, e, &w, line, sizeof(line)) > 100);
+		CHECK(format_line((enum audit_format)f, e, &w, line, 90) == 0);
+	}
+}
+
+/* What each format says of one query and one refusal. */
+static void test_formats(void)
+{
+	static const struct {
+		enum audit_format format;
+		bool dns;
+		const char *want;
+	} rows[] = {
+		{AUDIT_ROUTE53, true, "{\"version\":\"1.100000\",\"account_id\":\"111122223333\",\"region\":\"-\",\"vpc_id\":\"-\","
+			"\"query_timestamp\":\"2026-11-24T08:24:37Z\",\"query_name\":\"a\\\\034.example.\",\"query_type\":\"TYPE731\","
+			"\"query_class\":\"IN\",\"rcode\":\"NXDOMAIN\",\"answers\":[{\"Rdata\":\"192.0.2.1\",\"Type\":\"A\",\"Class\":\"IN\"}],"
+			"\"srcaddr\":\"192.0.2.2\",\"srcport\":\"40000\",\"transport\":\"TCP\",\"srcids\":{\"instance\":\"ci-7\"},"
+			"\"firewall_rule_group_id\":\"web\",\"firewall_rule_action\":\"BLOCK\",\"firewall_domain_list_id\":\"no-rule\"}\n"},
+		{AUDIT_VPC_FLOW, false, "2 111122223333 - 192.0.2.2 203.0.113.7 40000 443 6 3 - 1795508677 1795508679 REJECT OK\n"},
+		{AUDIT_OCSF, true, "\"type_uid\":400306,"},
+		{AUDIT_OCSF, false, "\"action_id\":2,\"action\":\"Denied\",\"disposition_id\":25,\"disposition\":\"Rejected\",\"src_endpoint\":{\"ip\":"
+			"\"192.0.2.2\",\"port\":40000,\"name\":\"ci-7\"},\"dst_endpoint\":{\"ip\":\"203.0.113.7\",\"port\":443}"},
+	};
+	struct format_words w = {.account_id = "111122223333", .n_fields = FLOW_FIELDS_DEFAULT};
+	char line[2048];
+
+	for (unsigned int f = 0; f < FLOW_FIELDS_DEFAULT; f++)
+		w.fields[f] = (uint8_t)f;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct event e = refusal();
+		size_t n;
+
+		check_row(rows[i].want);
+		if (rows[i].dns) {
+			e.kind = EVENT_DNS;
+			e.action = EVENT_BLOCKED;
+			e.reason = REASON_NO_RULE;
+			event_set_text(e.policy, sizeof(e.policy), "web");
+			e.n_names = 1;
+			e.qtype = 731;
+			e.rcode = 3;
+			CHECK(dns_name_from_text("a\\\".example", &e.names[0]) == 0);
+			memcpy(e.answers, "\0\1\0\4\300\0\2\1", e.answers_len = 8);
+		}
+		CHECK(format_applies(rows[i].format, &e, ROLE_VERDICT));
+		n = format_line(rows[i].format, &e, &w, line, sizeof(line));
+		line[n] = '\0';
+		if (rows[i].format == AUDIT_OCSF)
+			CHECK(strstr(line, rows[i].want) != NULL);
+		else
+			CHECK_STR(line, rows[i].want);
+	}
+}
+
 /* Every member at its longest. */
 static void test_longest_line(void)
 {
@@ -125,6 +201,13 @@ static void test_longest_line(void)
 	}
 	fill(e.sandbox, sizeof(e.sandbox));
 	fill(e.rule, sizeof(e.rule));
+	fill(e.group, sizeof(e.group));
+	fill(e.policy, sizeof(e.policy));
+	e.answers_cut = 1;
+	e.answers_len = sizeof(e.answers);
+	memset(e.answers, 1, sizeof(e.answers));
+	for (unsigned int i = 0; i < EVENT_ANSWERS_MAX; i++)
+		memcpy(e.answers + 16 * i, "\0\20\0\14\13\1\1\1\1\1\1\1\1\1\1\1", 16); /* TXT */
 	fill(e.file, sizeof(e.file));
 	fill(e.interface, sizeof(e.interface));
 	fill(e.by.exe, sizeof(e.by.exe));
@@ -143,6 +226,11 @@ static void test_longest_line(void)
 	CHECK(event_valid(&e));
 	CHECK(strlen(line_of(&e, ROLE_ATTRIBUTE)) > 10000);
 	CHECK(line_format(&e, ROLE_GATE, (char[100]){0}, 100) == 0);
+	check_formats_longest(&e);
+	e.kind = EVENT_CUT;
+	check_formats_longest(&e);
+	e.kind = EVENT_SUPPRESSED;
+	check_formats_longest(&e);
 }
 
 static void test_ring(void)
@@ -236,6 +324,7 @@ static void test_rotation(const char *dir)
 
 	log_file_init(&f);
 	event_set_text(f.settings.directory, sizeof(f.settings.directory), dir);
+	event_set_text(f.settings.name, sizeof(f.settings.name), "audit.jsonl");
 	f.settings.rotate_bytes = 25;
 	f.settings.keep = 2;
 	check_row("rotation");
@@ -264,6 +353,7 @@ static void test_file(const char *dir)
 
 	log_file_init(&f);
 	event_set_text(f.settings.directory, sizeof(f.settings.directory), dir);
+	event_set_text(f.settings.name, sizeof(f.settings.name), "audit.jsonl");
 	check_row("half a line from a crash");
 	spill(dir, "audit.jsonl", "{\"half\":");
 	CHECK(log_file_write(&f, "{}\n", 3) == 3 && size_of(dir, "audit.jsonl") == 8 + 1 + 3);
@@ -292,15 +382,16 @@ static void test_loss(void)
 	uint64_t counters[COUNTERS_MAX];
 
 	check_row("loss");
+	record_init(&r, NULL);
 	taken.room = 1;
 	for (unsigned int i = 0; i < 5; i++)
 		CHECK(record_event(&r, ROLE_VERDICT, &m) == 0);
-	CHECK(r.lost == 4);
+	CHECK(r.sinks[SINK_JSON].lost == 4 && record_waits(&r));
 	taken.len = 0;
 	taken.room = 3;
 	m.lost = 9;
 	CHECK(record_event(&r, ROLE_VERDICT, &m) == 0);
-	CHECK(r.lost == 0 && taken.room == 0);
+	CHECK(!record_waits(&r) && taken.room == 0);
 	CHECK(strstr(taken.text, "\"kind\":\"suppressed\",\"process\":\"audit\",\"reason\":\"overload\",\"count\":4") != NULL);
 	CHECK(strstr(taken.text, "\"kind\":\"suppressed\",\"process\":\"verdict\",\"reason\":\"overload\",\"count\":9") != NULL);
 	record_counters(&r, counters);
@@ -316,6 +407,7 @@ int main(void)
 	char dir[] = "/tmp/postern-test-audit-XXXXXX";
 
 	test_line();
+	test_formats();
 	test_longest_line();
 	test_ring();
 	test_ring_model();

@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 
 #include "compile_rows.h"
+#include "postern/flow.h"
 #include "postern/match.h"
 #include "syntax.h"
 
@@ -281,8 +282,10 @@ static void test_settings(struct kit *k)
 		"\"2001:db8::53\", \"[2001:db8::54]:54\" ];\nforward_others = true; confined_group = 7; stub_port = 1000;\n"
 		"local_stub_port = 2000; answer_ttl_max_s = 9; upstream_timeout_ms = 100; upstream_tries = 2;\n"
 		"pins = { min_s = 1; max_s = 2; grace_s = 1; margin_s = 0; per_name = 3; per_rule = 4; per_sandbox = 5; };\n"
-		"audit = { directory = \"/x\"; rotate_bytes = 100000; keep = 1; window_ms = 500; all_queries = false; };\n"
 		"limits = { queries_per_s = 50; queries_burst = 70; };\n"
+		"audit = { directory = \"/x\"; rotate_bytes = 100000; keep = 1; window_ms = 500; all_queries = false; per_sandbox = 1000;\n"
+		"outputs = ( { format = \"vpc-flow\"; account_id = \"111122223333\"; fields = [ \"srcaddr\", \"type\" ]; },\n"
+		"{ format = \"route53\"; directory = \"/y\"; region = \"eu-central-1\"; vpc_id = \"vpc-7\"; instance = \"i-1\"; } ); };\n"
 		"@include \"boxes.inc\"\n");
 	kit_write("boxes.inc", "sandboxes = ( { name = \"a\"; policy = \"p\"; interface = [ \"veth1\", \"veth2\" ]; },\n"
 		"{ name = \"b\"; policy = \"p\"; source = \"192.0.2.0/24\"; }, { name = \"c\"; policy = \"p\"; cgroup = \"/a.slice/b/\"; },\n"
@@ -298,6 +301,12 @@ static void test_settings(struct kit *k)
 	CHECK(s->audit_rotate_bytes == 100000 && s->audit_keep == 1 && s->audit_window_ms == 500 && !s->audit_all_queries);
 	CHECK(s->queries_per_s == 50 && s->queries_burst == 70);
 	CHECK_STR(image_string(im, s->audit_directory), "/x");
+	CHECK(s->audit_per_sandbox == 1000 && s->audit_outputs[AUDIT_OCSF].directory == IMAGE_NONE);
+	CHECK_STR(image_string(im, s->audit_outputs[AUDIT_VPC_FLOW].directory), "/x");
+	CHECK_STR(image_string(im, s->audit_outputs[AUDIT_VPC_FLOW].account_id), "111122223333");
+	CHECK(s->audit_outputs[AUDIT_VPC_FLOW].n_fields == 2 && s->audit_outputs[AUDIT_VPC_FLOW].fields[1] == FLOW_TYPE);
+	CHECK_STR(image_string(im, s->audit_outputs[AUDIT_ROUTE53].directory), "/y");
+	CHECK_STR(image_string(im, s->audit_outputs[AUDIT_ROUTE53].instance), "i-1");
 	CHECK(image_n_upstreams(im) == 4 && image_upstream(im, 1)->port == 5353 && image_upstream(im, 3)->port == 54);
 	CHECK(image_n_sandboxes(im) == 5);
 	CHECK_STR(image_sandbox(im, 0)->selectors[1].ifname, "veth2");
