@@ -6,24 +6,13 @@
 
 #define NOT_SAID -1
 
-/* In the order of enum reason; tests fail where one is missing. */
+/* Those of names, each; those of packets are never said to a client. */
 static const struct {
 	enum reason reason;
 	int code;
 	const char *text;
 } rows[] = {
 	{REASON_NONE, NOT_SAID, NULL},
-	{REASON_NEVER_RESOLVED, DNS_EDE_OTHER, "never-resolved"}, /* those of packets are never said; if they were, as this */
-	{REASON_PIN_EXPIRED, DNS_EDE_OTHER, "pin-expired"},
-	{REASON_BLOCKED_NAME, DNS_EDE_OTHER, "blocked-name"},
-	{REASON_PORT_NOT_ALLOWED, DNS_EDE_OTHER, "port-not-allowed"},
-	{REASON_PROTOCOL_NOT_ALLOWED, DNS_EDE_OTHER, "protocol-not-allowed"},
-	{REASON_ALWAYS_DENIED, DNS_EDE_OTHER, "always-denied"},
-	{REASON_PRIVATE_ADDRESS, DNS_EDE_OTHER, "private-address"},
-	{REASON_INGRESS, DNS_EDE_OTHER, "ingress"},
-	{REASON_NO_SANDBOX, DNS_EDE_OTHER, "no-sandbox"},
-	{REASON_MALFORMED, DNS_EDE_OTHER, "malformed"},
-	{REASON_FLOOD, DNS_EDE_OTHER, "flood"},
 	{REASON_NO_RULE, DNS_EDE_BLOCKED, "no-rule"},
 	{REASON_RULE_BLOCK, DNS_EDE_BLOCKED, "rule"},
 	{REASON_REDIRECTION, DNS_EDE_BLOCKED, "redirection"},
@@ -41,14 +30,24 @@ static const struct {
 	{REASON_DICTIONARY_DGA, DNS_EDE_BLOCKED, "dictionary-dga"},
 };
 
+static bool has_row(unsigned int reason)
+{
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		if (rows[i].reason == reason)
+			return true;
+	return false;
+}
+
 static void test_reasons(void)
 {
-	CHECK(ARRAY_LEN(rows) == REASON_COUNT);
+	for (unsigned int reason = REASON_NO_RULE; reason < REASON_COUNT; reason++) {
+		check_row(reason_text((enum reason)reason));
+		CHECK(has_row(reason)); /* a new one has to say how it is said */
+	}
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct dns_ede ede = ede_of(rows[i].reason, false);
 
 		check_row(reason_text(rows[i].reason));
-		CHECK(rows[i].reason == (enum reason)i);
 		CHECK(ede.present == (rows[i].code != NOT_SAID));
 		if (!ede.present)
 			continue;
