@@ -12,6 +12,7 @@
 #include "client.h"
 #include "policy_image.h"
 #include "print.h"
+#include "protections.h"
 #include "split.h"
 #include "target.h"
 
@@ -39,6 +40,7 @@ struct answer {
 	const struct image_place *place; /* NULL: no rule decides */
 	const char *action;		 /* of the rule */
 	const char *text;		 /* more, for people */
+	json_t *protections;		 /* that it has to pass too; NULL: none */
 	json_t *pins;			 /* that concern the target; borrowed rows */
 };
 
@@ -107,6 +109,7 @@ static struct answer explain_name(const struct explain *x, const struct image_po
 	} else {
 		a.allowed = true;
 		a.reason = REASON_NONE;
+		a.protections = protections_of(&(struct protections_ask){x->im, p, &x->target.name, x->qtype, n});
 		a.text = r->redirection == REDIRECTION_TRUST ? "aliases behind it are trusted" : "each alias on the way has to be allowed too";
 	}
 	return a;
@@ -203,6 +206,7 @@ static void print_answer(const struct explain *x, const struct subject *s, const
 		printf(", %s", reason_text(a->reason));
 	putchar('\n');
 	print_place(x, a);
+	protections_print(a->protections);
 	if (from)
 		printf("  from    %s\n", from);
 	if (a->text)
@@ -232,6 +236,8 @@ static json_t *answer_json(const struct explain *x, const struct subject *s, con
 		json_object_set_new(o, "file", json_string(image_string(x->im, a->place->file)));
 		json_object_set_new(o, "line", json_integer(a->place->line));
 	}
+	if (a->protections)
+		json_object_set(o, "protections", a->protections);
 	if (from)
 		json_object_set_new(o, "from", json_string(from));
 	if (a->text)
@@ -266,6 +272,7 @@ static bool explain_subject(struct explain *x, const struct subject *s, bool *al
 		print_answer(x, s, &a);
 	}
 	json_decref(pins);
+	json_decref(a.protections);
 	return true;
 }
 

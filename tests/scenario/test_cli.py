@@ -209,6 +209,26 @@ audit: {{ directory = "{self.log}"; }};
         self.assertIn("\n  from    zone openai.com\n", self.run_cli("explain", "api.openai.com", "--policy", "openhands"))
         self.assertNotIn("from", self.json_cli("explain", "a.example", "--policy", "openhands", status=NO)[0])
 
+    def test_explain_protections(self):
+        """Rules with a protection before the one that permits by a wildcard; not for a name that stands in a list itself."""
+        self.write("guarded.conf", 'name = "guarded"; dns = (\n'
+                   '{ name = "tunnels"; priority = 1; action = "BLOCK"; protection = "DNS_TUNNELING"; confidence = "HIGH"; },\n'
+                   '{ name = "texts"; priority = 2; action = "ALERT"; protection = "DGA"; confidence = "LOW"; qtype = "TXT"; },\n'
+                   '{ name = "pages"; priority = 3; action = "ALLOW"; domains = [ "*.github.io", "one.example" ]; ports = "tcp/443"; },\n'
+                   '{ name = "behind"; priority = 4; action = "BLOCK"; protection = "DGA"; confidence = "LOW"; },\n'
+                   '{ name = "more"; priority = 5; action = "ALLOW"; domains = "*.debian.org"; ports = "tcp/443"; } );\n')
+        self.conf = self.write("guarded-all.conf", 'upstreams = "192.0.2.53"; policies = "guarded.conf";\n')
+
+        def names(*words):
+            return [p["rule"] for p in self.json_cli("explain", *words, "--policy", "guarded")[0].get("protections", [])]
+
+        self.assertEqual(names("a.github.io"), ["tunnels"])
+        self.assertEqual(names("a.github.io", "--qtype", "TXT"), ["tunnels", "texts"])
+        self.assertEqual(names("deb.debian.org"), ["tunnels", "behind"])
+        self.assertEqual(names("one.example"), [])
+        self.assertRegex(self.run_cli("explain", "a.github.io", "--policy", "guarded"),
+                         r"\n  unless  tunnels \(BLOCK, DNS_TUNNELING at HIGH\)  .*guarded.conf:2\n")
+
     def test_explain_sandboxes(self):
         """In order of precedence, whatever the order of the file."""
         answers = self.json_cli("explain", "api.openai.com", status=NO)
