@@ -17,7 +17,7 @@ struct protections_ask {
 	uint32_t rule; /* that permits the name */
 };
 
-/* Objects rule, action, protection, confidence, file, line; in their order. NULL: there is none. The caller owns it. */
+/* Objects rule, group, action, protection, confidence, file, line; in their order. NULL: there is none. The caller owns it. */
 json_t *protections_of(const struct protections_ask *a);
 /* A line each for people. */
 void protections_print(const json_t *protections);

@@ -216,18 +216,20 @@ audit: {{ directory = "{self.log}"; }};
                    '{ name = "texts"; priority = 2; action = "ALERT"; protection = "DGA"; confidence = "LOW"; qtype = "TXT"; },\n'
                    '{ name = "pages"; priority = 3; action = "ALLOW"; domains = [ "*.github.io", "one.example" ]; ports = "tcp/443"; },\n'
                    '{ name = "behind"; priority = 4; action = "BLOCK"; protection = "DGA"; confidence = "LOW"; },\n'
-                   '{ name = "more"; priority = 5; action = "ALLOW"; domains = "*.debian.org"; ports = "tcp/443"; } );\n')
+                   '{ name = "more"; priority = 5; action = "ALLOW"; domains = "*.debian.org"; ports = "tcp/443"; } );\n'
+                   'rule_groups = ( { name = "corp"; priority = 200; dns = ( { name = "words"; priority = 7; action = "ALERT"; '
+                   'protection = "DICTIONARY_DGA"; confidence = "LOW"; } ); } );\n')
         self.conf = self.write("guarded-all.conf", 'upstreams = "192.0.2.53"; policies = "guarded.conf";\n')
 
         def names(*words):
             return [p["rule"] for p in self.json_cli("explain", *words, "--policy", "guarded")[0].get("protections", [])]
 
-        self.assertEqual(names("a.github.io"), ["tunnels"])
-        self.assertEqual(names("a.github.io", "--qtype", "TXT"), ["tunnels", "texts"])
-        self.assertEqual(names("deb.debian.org"), ["tunnels", "behind"])
+        self.assertEqual(names("a.github.io"), ["words", "tunnels"])
+        self.assertEqual(names("a.github.io", "--qtype", "TXT"), ["words", "tunnels", "texts"])
+        self.assertEqual(names("deb.debian.org"), ["words", "tunnels", "behind"])
         self.assertEqual(names("one.example"), [])
         self.assertRegex(self.run_cli("explain", "a.github.io", "--policy", "guarded"),
-                         r"\n  unless  tunnels \(BLOCK, DNS_TUNNELING at HIGH\)  .*guarded.conf:2\n")
+                         r"\n  unless  words of group corp \(ALERT, DICTIONARY_DGA at LOW\)  .*guarded.conf:7\n  unless  tunnels \(BLOCK, DNS_TUNNELING at HIGH\)  .*guarded.conf:2\n")
 
     def test_explain_sandboxes(self):
         """In order of precedence, whatever the order of the file."""
