@@ -32,6 +32,7 @@ struct answer_record {
 
 struct answer {
 	uint16_t rcode;
+	bool authentic; /* AD of the message, where it is believed; or validated here */
 	uint16_t n_records, n_names;
 	uint32_t n_bytes;
 	struct answer_record records[ANSWER_RECORDS_MAX];

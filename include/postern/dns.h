@@ -35,6 +35,11 @@ enum dns_type {
 	DNS_TYPE_SRV = 33,
 	DNS_TYPE_DNAME = 39,
 	DNS_TYPE_OPT = 41,
+	DNS_TYPE_DS = 43,
+	DNS_TYPE_RRSIG = 46,
+	DNS_TYPE_NSEC = 47,
+	DNS_TYPE_DNSKEY = 48,
+	DNS_TYPE_NSEC3 = 50,
 	DNS_TYPE_SVCB = 64,
 	DNS_TYPE_HTTPS = 65,
 	DNS_TYPE_TKEY = 249, /* first of the types that are not data */
@@ -114,6 +119,7 @@ struct dns_reply {
 	struct bytes_writer w;
 	uint16_t n_answers, n_authority;
 	uint16_t rcode;
+	bool authentic; /* AD, for those who ask for it */
 };
 
 /* Header and question into @buf. */
@@ -149,7 +155,8 @@ size_t dns_reply_answers(const struct bytes_reader *reply, unsigned int max, uin
 
 /*
  * What @q's asker gets of the closed reply @reply: its id, flags and case of name, EDNS if it spoke EDNS, with
- * @ede (its text left out where a record needs the room); TC and no records where @limit is exceeded. @out has room for @limit bytes, at
+ * @ede (its text left out where a record needs the room) and its DO (RFC 3225); AD only if it asked with AD or DO
+ * (RFC 6840 5.7); TC and no records where @limit is exceeded. @out has room for @limit bytes, at
  * least DNS_PLAIN_MAX. Returns the length.
  */
 struct dns_finish {
@@ -163,14 +170,17 @@ size_t dns_reply_finish(const struct dns_finish *f, const struct dns_query *q, u
 size_t dns_reply_error(const struct dns_query *q, int rcode, struct dns_ede ede, uint8_t out[static DNS_PLAIN_MAX]);
 
 /*
- * The message with which we ask: RD, one question with the case of @name, an OPT of ours if @edns.
+ * The message with which we ask: RD, one question with the case of @name, an OPT of ours if @edns, in which DO
+ * stands if @dnssec_ok; AD and CD as told.
  * Room for DNS_ASK_MAX. Returns the length.
  */
 #define DNS_ASK_MAX (DNS_HEADER_SIZE + DNS_NAME_MAX + 4 + DNS_OPT_SIZE)
 struct dns_ask {
 	uint16_t id;
 	uint16_t qtype;
-	bool edns;
+	bool edns, dnssec_ok;
+	bool ask_authentic;
+	bool checking_disabled;
 	struct dns_name name;
 };
 size_t dns_ask_write(const struct dns_ask *a, uint8_t out[static DNS_ASK_MAX]);

@@ -144,6 +144,7 @@ struct image_settings {
 	uint16_t stub_port;	  /* of forwarded sandboxes */
 	uint16_t local_stub_port; /* first of SANDBOX_LOCAL_MAX */
 	uint8_t audit_all_queries; /* record permitted lookups too */
+	uint8_t trust_ad; /* the upstreams' AD is told on: the way to them is trusted */
 	uint8_t prefetch; /* names in use are asked again before their end */
 	uint8_t forward_others;	   /* let pass what no sandbox owns and no confined group holds */
 };

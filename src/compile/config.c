@@ -53,7 +53,7 @@ static const struct member members[] = {
 	{"policies", NODE_STRING | NODE_LIST, true}, {"upstreams", NODE_STRING | NODE_LIST, false},
 	{"sandboxes", NODE_LIST, false}, {"pins", NODE_GROUP, false}, {"limits", NODE_GROUP, false},
 	{"audit", NODE_GROUP, false},
-	{"forward_others", NODE_BOOLEAN, false}, {"confined_group", NODE_INTEGER, false}, {"stub_port", NODE_INTEGER, false},
+	{"forward_others", NODE_BOOLEAN, false}, {"trust_ad", NODE_BOOLEAN, false}, {"confined_group", NODE_INTEGER, false}, {"stub_port", NODE_INTEGER, false},
 	{"local_stub_port", NODE_INTEGER, false}, {"answer_ttl_max_s", NODE_INTEGER, false},
 	{"upstream_timeout_ms", NODE_INTEGER, false}, {"upstream_tries", NODE_INTEGER, false},
 	{"forward", NODE_LIST, false}, {"records", NODE_LIST, false}, {"hosts_file", NODE_STRING, false},
@@ -151,6 +151,7 @@ static void read_settings(struct compile *c, const struct node *root)
 	for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
 		read_number(c, root, &numbers[i], &s);
 	read_flag(root, "forward_others", &s.forward_others);
+	read_flag(root, "trust_ad", &s.trust_ad);
 	read_flag(root, "prefetch", &s.prefetch);
 	read_flag(audit, "all_queries", &s.audit_all_queries);
 	read_audit(c, audit, &s);

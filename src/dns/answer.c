@@ -20,6 +20,7 @@
 void answer_init(struct answer *a, uint16_t rcode)
 {
 	a->rcode = rcode;
+	a->authentic = false;
 	a->n_records = a->n_names = 0;
 	a->n_bytes = 0;
 }

@@ -121,13 +121,13 @@ size_t dns_query_limit(const struct dns_query *q, bool stream)
 
 size_t dns_ask_write(const struct dns_ask *a, uint8_t out[static DNS_ASK_MAX])
 {
-	static const uint8_t opt[DNS_OPT_SIZE] = {
-		0, 0, DNS_TYPE_OPT, DNS_DATAGRAM_MAX >> 8, DNS_DATAGRAM_MAX & 0xff};
+	const uint8_t opt[DNS_OPT_SIZE] = {0, 0, DNS_TYPE_OPT, DNS_DATAGRAM_MAX >> 8, DNS_DATAGRAM_MAX & 0xff,
+		[7] = a->dnssec_ok ? EDNS_DO >> 8 : 0};
 	struct bytes_writer w;
 
 	bytes_writer_init(&w, out, DNS_ASK_MAX);
 	bytes_write_u16(&w, a->id);
-	bytes_write_u16(&w, DNS_RD);
+	bytes_write_u16(&w, (uint16_t)(DNS_RD | (a->ask_authentic ? DNS_AD : 0) | (a->checking_disabled ? DNS_CD : 0)));
 	bytes_write_u16(&w, 1);
 	bytes_write_u16(&w, 0);
 	bytes_write_u16(&w, 0);

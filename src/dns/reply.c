@@ -13,6 +13,7 @@
 #define FLAGS_OF_CLIENTS (DNS_RD | DNS_CD)
 #define OPTION_EDE 15
 #define OPT_RCODE_SHIFT 4
+#define OPT_DO 0x8000
 
 enum { AT_ID = 0, AT_FLAGS = 2, AT_QUESTIONS = 4, AT_ANSWERS = 6, AT_AUTHORITY = 8, AT_ADDITIONAL = 10 };
 
@@ -66,7 +67,7 @@ void dns_reply_authority(struct dns_reply *r, const struct dns_rr *rr)
 
 size_t dns_reply_close(struct dns_reply *r)
 {
-	bytes_patch_u16(&r->w, AT_FLAGS, (uint16_t)(DNS_QR | DNS_RA | r->rcode));
+	bytes_patch_u16(&r->w, AT_FLAGS, (uint16_t)(DNS_QR | DNS_RA | (r->authentic ? DNS_AD : 0) | r->rcode));
 	bytes_patch_u16(&r->w, AT_ANSWERS, r->n_answers);
 	bytes_patch_u16(&r->w, AT_AUTHORITY, r->n_authority);
 	return r->w.failed ? 0 : r->w.pos;
@@ -77,7 +78,8 @@ static size_t ede_size(const struct dns_ede *ede)
 	return ede->present ? 6 + (ede->text ? strlen(ede->text) : 0) : 0;
 }
 
-static size_t write_opt(uint8_t *out, int rcode, const struct dns_ede *ede)
+/* DO is repeated: RFC 3225 3. */
+static size_t write_opt(uint8_t *out, const struct dns_query *q, int rcode, const struct dns_ede *ede)
 {
 	size_t options = ede_size(ede);
 	uint8_t *p = out;
@@ -87,7 +89,7 @@ static size_t write_opt(uint8_t *out, int rcode, const struct dns_ede *ede)
 	put_u16(p + 2, DNS_DATAGRAM_MAX);
 	p[4] = (uint8_t)(rcode >> OPT_RCODE_SHIFT);
 	p[5] = 0;
-	put_u16(p + 6, 0);
+	put_u16(p + 6, q->dnssec_ok ? OPT_DO : 0);
 	put_u16(p + 8, (unsigned int)options);
 	p += 10;
 	if (options) {
@@ -123,15 +125,17 @@ size_t dns_reply_finish(const struct dns_finish *f, const struct dns_query *q, u
 	}
 	memcpy(out, f->reply, len);
 	if (len < f->len) {
-		flags |= DNS_TC;
+		flags = (flags | DNS_TC) & ~(unsigned int)DNS_AD;
 		memset(out + AT_ANSWERS, 0, 6);
 	}
+	if (!q->dnssec_ok && !(q->flags & DNS_AD))
+		flags &= ~(unsigned int)DNS_AD;
 	put_u16(out + AT_ID, q->id);
 	put_u16(out + AT_FLAGS, flags);
 	memcpy(out + DNS_QUESTION_AT, q->name.wire, q->name.len);
 	if (opt) {
 		put_u16(out + AT_ADDITIONAL, 1);
-		(void)write_opt(out + len, 0, &ede);
+		(void)write_opt(out + len, q, 0, &ede);
 	}
 	return len + opt;
 }
@@ -155,7 +159,7 @@ size_t dns_reply_error(const struct dns_query *q, int rcode, struct dns_ede ede,
 	}
 	if (q->edns || rcode > 0xf) { /* BADVERS has no other place */
 		put_u16(out + AT_ADDITIONAL, 1);
-		len += write_opt(out + len, rcode, &ede);
+		len += write_opt(out + len, q, rcode, &ede);
 	}
 	return len;
 }

@@ -93,7 +93,7 @@ static bool settings_ok(const struct image *im)
 		s->upstream_timeout_ms > 0 && s->upstream_tries > 0 && s->queries_per_s > 0 &&
 		s->queries_per_s <= IMAGE_QUERIES_MAX && s->queries_burst > 0 && s->queries_burst <= IMAGE_QUERIES_MAX &&
 		s->audit_per_sandbox >= 2 && s->audit_per_sandbox <= IMAGE_RECORDS_MAX && s->audit_all_queries <= 1 &&
-		s->forward_others <= 1 && s->prefetch <= 1;
+		s->forward_others <= 1 && s->prefetch <= 1 && s->trust_ad <= 1;
 }
 
 static bool services_ok(const struct image *im)

@@ -35,6 +35,8 @@ static void ask_ahead(struct resolver *r, struct cache_entry *e)
 		dns_name_from_wire(cache_wire(e) + DNS_QUESTION_AT, e->name_len, &name) < 0)
 		return;
 	cache_key_make(r->cache, &name, e->slot, e->qtype, &key);
+	if (e->dnssec_ok)
+		cache_key_dnssec(&key);
 	key.epoch = e->epoch;
 	if (tasks_find(r->tasks, &key) || failures_find(r->failures, &key, r->now_ms))
 		return;

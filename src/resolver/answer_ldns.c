@@ -64,6 +64,7 @@ int answer_read(const uint8_t *data, size_t len, struct answer *ret_answer)
 		return -EBADMSG;
 	/* RFC 6891 6.1.3: the upper bits stand in the OPT record */
 	answer_init(ret_answer, (uint16_t)(ldns_pkt_get_rcode(pkt) | ldns_pkt_edns_extended_rcode(pkt) << 4));
+	ret_answer->authentic = ldns_pkt_ad(pkt);
 	rc = add_section(ret_answer, ldns_pkt_answer(pkt), false);
 	if (rc == 0)
 		rc = add_section(ret_answer, ldns_pkt_authority(pkt), true);

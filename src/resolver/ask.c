@@ -76,6 +76,8 @@ static bool send_ask(struct resolver *r, struct task *task)
 	task->ask.id = (uint16_t)r->ports->random(r->ctx);
 	task->ask.qtype = task->key.qtype;
 	task->ask.edns = !task->plain;
+	task->ask.dnssec_ok = task->key.dnssec_ok;
+	task->ask.ask_authentic = r->settings.trust_ad;
 	task->ask.name = task->current;
 	randomize_case(r, &task->ask.name);
 	ask.len = dns_ask_write(&task->ask, wire);
@@ -193,6 +195,7 @@ static void matching_answer(struct resolver *r, struct task *task, const uint8_t
 		try_failed(r, task);
 		return;
 	}
+	r->answer->authentic &= r->settings.trust_ad;
 	task_forget_ask(r, task);
 	tasks_renew_ref(r->tasks, task);
 	resolve_answer(r, task);

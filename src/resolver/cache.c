@@ -92,7 +92,14 @@ void cache_key_make(const struct cache *c, const struct dns_name *name, uint16_t
 	ret_key->hash = ret_key->name_hash ^ (qtype + 1u) * 0xc2b2ae3d27d4eb4fu;
 	ret_key->slot = slot;
 	ret_key->qtype = qtype;
+	ret_key->dnssec_ok = false;
 	ret_key->epoch = 0;
+}
+
+void cache_key_dnssec(struct cache_key *k)
+{
+	k->dnssec_ok = true;
+	k->hash ^= 0x9fb21c651e98df25u;
 }
 
 static struct cache_entry *entry_of(struct cache *c, uint32_t number)
@@ -108,7 +115,8 @@ static struct way *set_of(struct cache *c, uint64_t hash)
 
 static bool same(struct cache_entry *e, const struct cache_key *k)
 {
-	return e->hash == k->hash && e->slot == k->slot && e->qtype == k->qtype && e->name_len == k->name.len &&
+	return e->hash == k->hash && e->slot == k->slot && e->qtype == k->qtype &&
+		e->dnssec_ok == k->dnssec_ok && e->name_len == k->name.len &&
 		memcmp(cache_wire(e) + DNS_QUESTION_AT, k->name.wire, k->name.len) == 0;
 }
 
@@ -263,6 +271,7 @@ struct cache_entry *cache_put(struct cache *c, const struct cache_key *k, const 
 	e->epoch = k->epoch;
 	e->slot = k->slot;
 	e->qtype = k->qtype;
+	e->dnssec_ok = k->dnssec_ok;
 	e->name_len = k->name.len;
 	e->n_ttls = (uint8_t)n_ttls;
 	memcpy(e->ttl_at, ttl_at, 2u * (unsigned int)n_ttls);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Finished replies by (sandbox, QNAME, QTYPE). A sandbox never meets another's entry: neither
+ * Finished replies by (sandbox, QNAME, QTYPE, DO). A sandbox never meets another's entry: neither
  * its content nor its timing.
  */
 #ifndef POSTERN_RESOLVER_CACHE_H
@@ -23,6 +23,7 @@ struct cache_key {
 	uint32_t epoch; /* of the sandbox: an entry of another is dead */
 	uint16_t slot;
 	uint16_t qtype;
+	bool dnssec_ok;
 	struct dns_name name;
 };
 
@@ -42,6 +43,8 @@ struct cache_entry {
 	uint8_t n_addrs;
 	uint8_t n_ttls;
 	uint8_t name_len;
+	bool dnssec_ok;
+	bool is_signed; /* there are signatures over the addresses */
 	bool ahead; /* it is known when, or that it is not, asked for again: see ahead.c */
 	uint16_t ttl_at[]; /* n_ttls offsets of TTLs in the reply; then the reply */
 };
@@ -57,6 +60,11 @@ struct cache *cache_new(void);
 void cache_free(struct cache *c);
 void cache_key_make(const struct cache *c, const struct dns_name *name, uint16_t slot, uint16_t qtype,
 	struct cache_key *ret_key);
+/*
+ * The same question with DO: signatures and proofs are part of its reply, and of no other.
+ * A key is made into it at most once.
+ */
+void cache_key_dnssec(struct cache_key *k);
 /* An entry in force at @now_ms (the caller looks at pin_expires_ms), or NULL. */
 struct cache_entry *cache_find(struct cache *c, const struct cache_key *k, uint64_t now_ms);
 /*

@@ -299,6 +299,8 @@ int resolver_query(struct resolver *r, const struct client *c, const uint8_t *da
 	if (rcode != DNS_NOERROR)
 		return refuse(r, rcode, out);
 	cache_key_make(r->cache, &r->query.name, c->slot, r->query.qtype, &r->key);
+	if (r->query.dnssec_ok)
+		cache_key_dnssec(&r->key);
 	r->key.epoch = owner->epoch;
 	e = cache_find(r->cache, &r->key, r->now_ms);
 	if (e) {

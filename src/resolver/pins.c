@@ -7,6 +7,7 @@
  * safe side. A kept reply is answered at once while its pins outlive what would be served; when less than half of their
  * lifetime is left and they end before the data, they are asked for again, with the same addresses, while clients are
  * still answered from what remains. When too little remains, clients wait for the grant.
+ * A signed RRset that loses an address is another RRset: who asked with DO gets all of it or SERVFAIL.
  */
 #include <string.h>
 
@@ -101,10 +102,16 @@ void resolver_pin_reply(struct resolver *r, const struct msg_pin_reply *m)
 	task_fail(r, task, m->reason != REASON_NONE && m->reason < REASON_COUNT ? (enum reason)m->reason : REASON_PIN_FAILED);
 }
 
+/* Is every address of the RRset among them? */
+static bool whole(const struct draft *d, uint32_t granted)
+{
+	return !d->reduced && (granted & ((1ull << d->n_addrs) - 1)) == (1ull << d->n_addrs) - 1;
+}
+
 /* Writes the whole reply into r->draft; its length. */
 static size_t draft_write(struct resolver *r, struct draft *d, uint32_t granted, uint16_t qtype)
 {
-	struct dns_reply reply = {.n_answers = d->n_answers};
+	struct dns_reply reply = {.n_answers = d->n_answers, .authentic = d->authentic && whole(d, granted)};
 
 	bytes_writer_init(&reply.w, r->draft, sizeof(r->draft));
 	bytes_write(&reply.w, d->wire, d->len);
@@ -113,6 +120,7 @@ static size_t draft_write(struct resolver *r, struct draft *d, uint32_t granted,
 			dns_reply_answer(&reply, &(struct dns_rr){.owner_at = d->owner_at, .type = qtype,
 				.ttl_s = d->addr_ttl_s, .rdata = d->addrs[i].bytes, .rdata_len = addr_bits(&d->addrs[i]) / 8});
 	d->n_addrs = (uint8_t)(reply.n_answers - d->n_answers);
+	signed_append(d, &reply);
 	return dns_reply_close(&reply);
 }
 
@@ -146,7 +154,7 @@ static void keep_pinned(struct resolver *r, const struct task *task, const struc
 	const struct draft *d = &task->draft;
 	struct cache_entry like = {.stored_ms = d->as_of_ms, .used_ms = r->now_ms, .expires_ms = d->as_of_ms + d->ttl_s * 1000ull, .rule = o->rule,
 		.reason = (uint8_t)o->reason, .action = (uint8_t)o->action, .wire_len = (uint16_t)o->len, .addrs_at = d->len,
-		.n_addrs = d->n_addrs};
+		.n_addrs = d->n_addrs, .is_signed = d->is_signed};
 
 	if (grant) {
 		like.pin_expires_ms = task->pin_sent_ms + grant->lifetime_ms;
@@ -169,6 +177,12 @@ void draft_end(struct resolver *r, struct task *task, uint32_t granted, const st
 	if (rule && rule->action == ACTION_ALERT) {
 		o.action = EVENT_ALERTED;
 		o.reason = REASON_ALERT;
+	}
+	if (d->is_signed && !whole(d, granted)) {
+		if (!task->stale)
+			cache_drop(r->cache, &task->key);
+		task_fail(r, task, REASON_PIN_FAILED);
+		return;
 	}
 	o.len = draft_write(r, d, granted, task->key.qtype);
 	n_ttls = dns_reply_ttls(r->draft, o.len, ttl_at, CACHE_TTLS_MAX);
@@ -224,7 +238,8 @@ void draft_from_entry(struct cache_entry *e, struct draft *d)
 
 	d->len = e->addrs_at;
 	memcpy(d->wire, cache_wire(e), d->len);
-	d->n_answers = (uint16_t)(e->n_ttls - e->n_addrs);
+	d->n_answers = (uint16_t)((cache_wire(e)[6] << 8 | cache_wire(e)[7]) - e->n_addrs);
+	d->authentic = cache_wire(e)[3] & DNS_AD;
 	d->owner_at = (uint16_t)((p[0] & 0x3f) << 8 | p[1]);
 	d->addr_ttl_s = (uint32_t)p[6] << 24 | (uint32_t)p[7] << 16 | (uint32_t)p[8] << 8 | p[9];
 	d->as_of_ms = e->stored_ms;
@@ -234,6 +249,11 @@ void draft_from_entry(struct cache_entry *e, struct draft *d)
 		d->addrs[i] = (struct addr){.family = e->qtype == DNS_TYPE_A ? ADDR_V4 : ADDR_V6};
 		memcpy(d->addrs[i].bytes, p + ADDRESS_RECORD_FIXED, len);
 	}
+	d->is_signed = e->is_signed;
+	d->reduced = false;
+	d->n_proofs = (uint16_t)(cache_wire(e)[8] << 8 | cache_wire(e)[9]);
+	d->proofs_len = (uint16_t)(cache_wire(e) + e->wire_len - p);
+	memcpy(d->proofs, p, d->proofs_len);
 }
 
 struct task *hit_renew(struct resolver *r, struct cache_entry *e)

@@ -25,6 +25,9 @@ void draft_init(struct draft *d, const struct cache_key *key)
 	d->owner_at = DNS_QUESTION_AT;
 	d->n_answers = 0;
 	d->n_addrs = 0;
+	d->authentic = true;
+	d->is_signed = d->reduced = false;
+	d->proofs_len = d->n_proofs = 0;
 	d->as_of_ms = 0;
 	d->ttl_s = d->addr_ttl_s = UINT32_MAX;
 }
@@ -37,7 +40,7 @@ static uint32_t capped_ttl(const struct resolver *r, uint32_t ttl_s)
 /* Continues the reply behind the aliases. */
 static void draft_resume(const struct draft *d, struct dns_reply *reply, uint8_t *buf, size_t cap)
 {
-	*reply = (struct dns_reply){.n_answers = d->n_answers};
+	*reply = (struct dns_reply){.n_answers = d->n_answers, .authentic = d->authentic};
 	bytes_writer_init(&reply->w, buf, cap);
 	if (buf != d->wire)
 		bytes_write(&reply->w, d->wire, d->len);
@@ -46,16 +49,18 @@ static void draft_resume(const struct draft *d, struct dns_reply *reply, uint8_t
 }
 
 /* Of a DNAME above the zone of who answered nothing is said: that is more than is his. */
-static void write_dname(const struct resolver *r, const struct task *task, struct dns_reply *reply, const struct answer_record *rec)
+static void write_dname(struct resolver *r, struct task *task, struct dns_reply *reply, const struct answer_record *rec)
 {
 	const struct dns_name *owner = answer_owner(r->answer, rec);
 
-	if (!zone_left(r, task, owner))
-		dns_reply_answer(reply, &(struct dns_rr){.owner = owner, .type = DNS_TYPE_DNAME, .ttl_s = capped_ttl(r, rec->ttl_s),
-			.rdata = answer_rdata(r->answer, rec), .rdata_len = rec->rdata_len});
+	if (zone_left(r, task, owner))
+		return;
+	dns_reply_answer(reply, &(struct dns_rr){.owner = owner, .type = DNS_TYPE_DNAME, .ttl_s = capped_ttl(r, rec->ttl_s),
+		.rdata = answer_rdata(r->answer, rec), .rdata_len = rec->rdata_len});
+	signed_answer(r, task, reply, owner, DNS_TYPE_DNAME);
 }
 
-static int draft_hop(struct resolver *r, struct task *task, const struct answer_hop *hop)
+static int draft_hop(struct resolver *r, struct task *task, const struct dns_name *name, const struct answer_hop *hop)
 {
 	struct draft *d = &task->draft;
 	uint32_t ttl_s = capped_ttl(r, hop->ttl_s);
@@ -64,6 +69,8 @@ static int draft_hop(struct resolver *r, struct task *task, const struct answer_
 	draft_resume(d, &reply, d->wire, sizeof(d->wire));
 	if (hop->dname)
 		write_dname(r, task, &reply, hop->dname);
+	else
+		signed_answer(r, task, &reply, name, DNS_TYPE_CNAME);
 	dns_reply_answer(&reply, &(struct dns_rr){.owner_at = d->owner_at, .type = DNS_TYPE_CNAME, .ttl_s = ttl_s,
 		.rdata = hop->target.wire, .rdata_len = hop->target.len});
 	if (reply.w.failed)
@@ -142,9 +149,12 @@ static void end_negative(struct resolver *r, struct task *task, const struct dns
 	draft_resume(&task->draft, &reply, r->draft, sizeof(r->draft));
 	reply.rcode = r->answer->rcode;
 	ttl_s = capped_ttl(r, ttl_s < RESOLVER_NEGATIVE_TTL_MAX_S ? ttl_s : RESOLVER_NEGATIVE_TTL_MAX_S);
+	if (soa && task->key.dnssec_ok)
+		signed_soa(r, &reply, soa, ttl_s);
 	if (soa)
 		dns_reply_authority(&reply, &(struct dns_rr){.owner = answer_owner(r->answer, soa), .type = DNS_TYPE_SOA,
 			.ttl_s = ttl_s, .rdata = answer_rdata(r->answer, soa), .rdata_len = soa->rdata_len});
+	signed_append(&task->draft, &reply);
 	task_answered(r, task, &reply, ttl_s < task->draft.ttl_s ? ttl_s : task->draft.ttl_s);
 }
 
@@ -167,6 +177,8 @@ static void draft_address(struct draft *d, const struct addr *a)
 			return;
 	if (d->n_addrs < PIN_ADDRS_MAX)
 		d->addrs[d->n_addrs++] = *a;
+	else
+		d->reduced = true;
 }
 
 /* Fills the draft's addresses. False: the task has ended. */
@@ -204,6 +216,10 @@ static void end_addresses(struct resolver *r, struct task *task, const struct dn
 
 	if (!take_addresses(r, task, name))
 		return;
+	if (signed_addresses(r, task, name) < 0) {
+		task_fail(r, task, REASON_UPSTREAM);
+		return;
+	}
 	if (rule && rule->n_services)
 		pins_request(r, task);
 	else
@@ -226,12 +242,20 @@ static bool strip_record(struct resolver *r, const struct task *task, struct dns
 	return true;
 }
 
+/* Signatures of an RRset that was changed here would only say that it was. */
+static void end_signed(struct resolver *r, struct task *task, struct dns_reply *reply, const struct dns_name *name)
+{
+	signed_answer(r, task, reply, name, task->key.qtype);
+	signed_append(&task->draft, reply);
+}
+
 static void end_data(struct resolver *r, struct task *task, const struct dns_name *name)
 {
 	bool strip = task->key.qtype == DNS_TYPE_HTTPS || task->key.qtype == DNS_TYPE_SVCB;
 	uint32_t ttl_s = task->draft.ttl_s;
 	const struct answer_record *rec;
 	struct dns_reply reply;
+	bool changed = false;
 	unsigned int at = 0;
 
 	draft_resume(&task->draft, &reply, r->draft, sizeof(r->draft));
@@ -244,13 +268,20 @@ static void end_data(struct resolver *r, struct task *task, const struct dns_nam
 		struct dns_rr rr = {.owner_at = task->draft.owner_at, .type = rec->type, .ttl_s = capped_ttl(r, rec->ttl_s),
 			.rdata = answer_rdata(r->answer, rec), .rdata_len = rec->rdata_len};
 
-		if (strip && !strip_record(r, task, &rr, r->finish))
+		if (strip && !strip_record(r, task, &rr, r->finish)) {
+			changed = true;
 			continue;
+		}
+		changed |= rr.rdata_len != rec->rdata_len;
 		if (rr.ttl_s < ttl_s)
 			ttl_s = rr.ttl_s;
 		dns_reply_answer(&reply, &rr);
 	}
-	task_answered(r, task, &reply, ttl_s);
+	if (changed)
+		reply.authentic = false;
+	else
+		end_signed(r, task, &reply, name);
+	task_answered(r, task, &reply, ttl_s < task->draft.ttl_s ? ttl_s : task->draft.ttl_s);
 }
 
 /* Goes along the aliases to *name. Returns how it ended, or ANSWER_HOP where the task has ended or asks
@@ -262,7 +293,7 @@ static enum answer_step follow(struct resolver *r, struct task *task, struct dns
 	uint32_t rule;
 
 	while ((step = answer_walk(r->answer, name, task->key.qtype, &hop)) == ANSWER_HOP) {
-		if (++task->hops > RESOLVER_HOPS_MAX || draft_hop(r, task, &hop) < 0) {
+		if (++task->hops > RESOLVER_HOPS_MAX || draft_hop(r, task, name, &hop) < 0) {
 			task_fail(r, task, REASON_UPSTREAM);
 			return ANSWER_HOP;
 		}
@@ -288,6 +319,8 @@ void resolve_answer(struct resolver *r, struct task *task)
 	if (!task->draft.as_of_ms) /* of several answers the first: its TTLs are the oldest */
 		task->draft.as_of_ms = r->now_ms;
 	failures_forget(r->failures, &task->key);
+	task->draft.authentic &= r->answer->authentic;
+	signed_proofs(r, task);
 	step = follow(r, task, &name);
 	if (step == ANSWER_HOP)
 		return;

@@ -9,6 +9,7 @@
  *   protect.c  rules with a protection: what permitted questions look like together
  *   ask.c      questions to upstreams: which, when again, is this its answer
  *   resolve.c  what an answer holds: chain, policy, rebinding; the reply in the making
+ *   signed.c   signatures and proofs for those who ask with DO
  *   stale.c    what is past its end, for when no upstream answers
  *   ahead.c    questions for nobody, before a reply in use ends
  *   pins.c     grants: asking for them, answering on them, renewing them for cached replies
@@ -138,6 +139,19 @@ bool zone_covers(const struct resolver *r, const struct dns_name *name, size_t s
 /* resolve.c */
 void resolve_answer(struct resolver *r, struct task *task);
 void draft_init(struct draft *d, const struct cache_key *key);
+
+/* signed.c: for a task whose askers said DO; nothing for others */
+/* Signatures of the answer at hand over @name's records of @type, into the answer section. */
+void signed_answer(struct resolver *r, struct task *task, struct dns_reply *reply, const struct dns_name *name,
+	uint16_t type);
+/* Those over the addresses of @name, into the draft. -E2BIG where they do not fit. */
+POSTERN_MUST_CHECK int signed_addresses(struct resolver *r, struct task *task, const struct dns_name *name);
+/* Those over the SOA, into the authority section. */
+void signed_soa(struct resolver *r, struct dns_reply *reply, const struct answer_record *soa, uint32_t ttl_s);
+/* Keeps the proofs of non-existence of the answer at hand in the draft. */
+void signed_proofs(struct resolver *r, struct task *task);
+/* The kept proofs, behind what the authority section holds. */
+void signed_append(const struct draft *d, struct dns_reply *reply);
 
 /* pins.c */
 /* Asks the gate for the draft's addresses; ends the task where that fails. */

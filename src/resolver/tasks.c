@@ -65,7 +65,7 @@ struct task *tasks_find(struct tasks *t, const struct cache_key *k)
 		const struct cache_key *have = &t->tasks[i].key;
 
 		if (have->hash == k->hash && have->slot == k->slot && have->qtype == k->qtype &&
-			dns_name_equal(&have->name, &k->name))
+			have->dnssec_ok == k->dnssec_ok && dns_name_equal(&have->name, &k->name))
 			return &t->tasks[i];
 	}
 	return NULL;

@@ -13,6 +13,7 @@
 #include "postern/resolver.h"
 
 #define TASK_WIRE_MAX 4096 /* header, question and aliases of a reply in the making */
+#define TASK_PROOFS_MAX 4096 /* its authority section, where it is asked with DO */
 #define INDEX_NONE UINT16_MAX
 
 enum task_state { TASK_FREE, TASK_ASKING, TASK_PINNING };
@@ -26,11 +27,16 @@ struct draft {
 	uint16_t owner_at; /* where the name stands whose records come next */
 	uint16_t n_answers;
 	uint8_t n_addrs;
+	bool authentic;	   /* every answer it is made of was */
+	bool is_signed;	   /* signatures over the addresses stand in wire: they go out whole or not at all */
+	bool reduced;	   /* there were more addresses than it holds */
 	uint64_t as_of_ms; /* when its TTLs were as they are written; 0: there are none yet */
 	uint32_t ttl_s;	   /* lowest so far */
 	uint32_t addr_ttl_s;
 	struct addr addrs[PIN_ADDRS_MAX];
 	uint8_t wire[TASK_WIRE_MAX];
+	uint16_t proofs_len, n_proofs;
+	uint8_t proofs[TASK_PROOFS_MAX]; /* whole records with owners in full */
 };
 
 struct task {

@@ -169,10 +169,11 @@ static void set_up(void)
 	ASSERT(world.r && resolver_set_sandbox(world.r, &box) == 0);
 }
 
-static void ask(uint16_t type, bool inside)
+static void ask(uint16_t type, bool inside, bool dnssec_ok)
 {
 	struct client c = {.slot = 1, .port = 1};
-	struct dns_ask a = {.id = 1, .qtype = type, .edns = true, .name = {.len = 3, .wire = "\1a"}};
+	struct dns_ask a = {.id = 1, .qtype = type, .edns = true, .dnssec_ok = dnssec_ok,
+		.name = {.len = 3, .wire = "\1a"}};
 	uint8_t wire[DNS_ASK_MAX], out[RESOLVER_ANSWER_MAX];
 	if (inside)
 		a.name = (struct dns_name){.len = 5, .wire = "\1b\1a"};
@@ -232,20 +233,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	world.granted = 0;
 	world.pinning = world.asked = false;
 	resolver_set_image(world.r, world.im, ++world.generation);
-	ask(types[data[0] & 7], data[0] & 32);
+	ask(types[data[0] & 7], data[0] & 32, data[0] & 128);
 	while (world.asked && world.n_answers == 0)
 		answer(data + 2, size - 2, data[0] & 8);
 	if (world.pinning)
 		grant(data[1]);
 	if (world.n_answers == 1 && (data[0] & 16)) { /* again, from the cache */
 		world.n_answers = 0;
-		ask(types[data[0] & 7], data[0] & 32);
+		ask(types[data[0] & 7], data[0] & 32, data[0] & 128);
 	}
 	if (world.n_answers == 1 && (data[0] & 64)) { /* again, past its end */
 		world.now_ms += 301000;
 		resolver_advance(world.r, world.now_ms);
 		world.n_answers = 0;
-		ask(types[data[0] & 7], data[0] & 32);
+		ask(types[data[0] & 7], data[0] & 32, data[0] & 128);
 		wait_in_vain();
 		if (world.pinning)
 			grant((uint8_t)(data[1] >> 1));

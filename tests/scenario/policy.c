@@ -125,6 +125,8 @@ static void setting(struct policy_text *p, char *save)
 	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++)
 		if (!strcmp(settings[i].name, name))
 			memcpy((char *)&p->settings + settings[i].at, &v, sizeof(v));
+	if (!strcmp(name, "trust_ad"))
+		p->settings.trust_ad = v != 0;
 	if (!strcmp(name, "audit_all_queries"))
 		p->settings.audit_all_queries = v != 0;
 	if (!strcmp(name, "prefetch"))

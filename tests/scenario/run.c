@@ -63,15 +63,16 @@ static int on_ask(void *ctx, const struct upstream_ask *ask)
 		return 0;
 	}
 	/* name, type, and our own OPT: nothing of the client's has room */
-	if (ask->len != DNS_HEADER_SIZE + q.name.len + 4u + (q.edns ? DNS_OPT_SIZE : 0) || q.flags != DNS_RD || q.dnssec_ok ||
-		(q.edns && q.udp_size != DNS_DATAGRAM_MAX))
+	if (ask->len != DNS_HEADER_SIZE + q.name.len + 4u + (q.edns ? DNS_OPT_SIZE : 0) ||
+		(q.flags & ~(DNS_AD | DNS_CD)) != DNS_RD || (q.edns && q.udp_size != DNS_DATAGRAM_MAX))
 		scenario_fail(s, "what goes upstream is more than name and type");
 	dns_name_lower(&q.name);
 	s->ask_ref = ask->ref;
 	memcpy(s->ask, ask->data, ask->len);
 	s->ask_len = ask->len;
-	scenario_action(s, "ask %u %s %s%s%s", ask->upstream, dns_name_to_text(&q.name, name),
-		wire_type_text(q.qtype, type, sizeof(type)), ask->stream ? " tcp" : "", q.edns ? "" : " plain");
+	scenario_action(s, "ask %u %s %s%s%s%s%s%s", ask->upstream, dns_name_to_text(&q.name, name),
+		wire_type_text(q.qtype, type, sizeof(type)), ask->stream ? " tcp" : "", q.edns ? "" : " plain",
+		q.dnssec_ok ? " do" : "", q.flags & DNS_AD ? " ad" : "", q.flags & DNS_CD ? " cd" : "");
 	return 0;
 }
 
@@ -132,6 +133,21 @@ static unsigned long word_value(const char *words, const char *key, unsigned lon
 	return at ? strtoul(at + strlen(key), NULL, 10) : otherwise;
 }
 
+/* Is @word one of @words? */
+static bool word_stands(const char *words, const char *word)
+{
+	size_t len = strlen(word);
+
+	for (; *words; words += *words == ' ') {
+		size_t n = strcspn(words, " ");
+
+		if (n == len && strncmp(words, word, n) == 0)
+			return true;
+		words += n;
+	}
+	return false;
+}
+
 static void query_bytes(struct scenario *s, const struct client *c, const uint8_t *data, size_t len)
 {
 	uint8_t out[RESOLVER_ANSWER_MAX];
@@ -163,6 +179,9 @@ static void do_query(struct scenario *s, char *args)
 	a.id = (uint16_t)word_value(args, "id=", 7);
 	a.qtype = wire_type(type);
 	size = word_value(args, "edns=", 0);
+	a.dnssec_ok = word_stands(args, "do");
+	a.ask_authentic = word_stands(args, "ad");
+	a.checking_disabled = word_stands(args, "cd");
 	a.edns = size != 0;
 	size_t len = dns_ask_write(&a, wire);
 

@@ -14,11 +14,12 @@
  *	local NAME ADDRESS|NAME [ttl=60]	a local record
  *	load					compile what was said since the last load; comes into force
  *	sandbox SLOT POLICY			a uid sandbox; gone SLOT removes it
- *	query NAME TYPE [slot=1] [id=7] [edns=SIZE] [tcp] [port=N] [rd=0]
+ *	query NAME TYPE [slot=1] [id=7] [edns=SIZE [do]] [ad] [cd] [tcp] [port=N] [rd=0]
  *						action `dropped`: never an answer; `limited`: over the allowance
  *	raw HEX					bytes as a query of sandbox 1
- *	reply RCODE [tc] [cut] [case] [id] [question] [pointers] [soa=NAME/TTL] [; NAME TTL TYPE RDATA]...
- *						answers the last question asked; case, id, question: with that wrong;
+ *	reply RCODE [tc] [ad] [cut] [case] [id] [question] [pointers] [soa=NAME/TTL] [; NAME TTL TYPE RDATA]... [; ^NAME TTL TYPE RDATA]...
+ *						answers the last question asked; ^: in the authority section, those last;
+ *						case, id, question: with that wrong;
  *						cut: without its last bytes; pointers: data compressed against the question
  *	junk HEX				bytes instead
  *	broken					the connection for the last question ended

@@ -110,6 +110,8 @@ size_t wire_reply(struct scenario *s, char *text, uint8_t *out, size_t cap)
 	for (char *word = strtok_r(NULL, " ", &save); word; word = strtok_r(NULL, " ", &save)) {
 		if (!strcmp(word, "tc"))
 			out[2] |= 2;
+		else if (!strcmp(word, "ad"))
+			out[3] |= 0x20;
 		else if (!strcmp(word, "cut"))
 			cut = 3;
 		else if (!strcmp(word, "id"))
@@ -127,7 +129,8 @@ size_t wire_reply(struct scenario *s, char *text, uint8_t *out, size_t cap)
 	for (char *rec = records ? strtok_r(records, ";", &save) : NULL; rec; rec = strtok_r(NULL, ";", &save)) {
 		size_t at = len;
 
-		len = append(s, rec + strspn(rec, " "), out, len, 7);
+		rec += strspn(rec, " ");
+		len = append(s, rec + (*rec == '^'), out, len, *rec == '^' ? 9 : 7);
 		if (pointers)
 			len = squeeze(out, at, len);
 	}
@@ -185,7 +188,8 @@ void wire_text(const uint8_t *data, size_t len, char *out, size_t cap)
 		return;
 	}
 	rcode = ldns_lookup_by_id(ldns_rcodes, ldns_pkt_get_rcode(pkt));
-	n = (size_t)snprintf(out, cap, "%s%s", rcode ? rcode->name : "?", ldns_pkt_tc(pkt) ? " tc" : "");
+	n = (size_t)snprintf(out, cap, "%s%s%s%s%s", rcode ? rcode->name : "?", ldns_pkt_tc(pkt) ? " tc" : "",
+		ldns_pkt_edns_do(pkt) ? " do" : "", ldns_pkt_ad(pkt) ? " ad" : "", ldns_pkt_cd(pkt) ? " cd" : "");
 	for (size_t i = 0; i < n; i++)
 		out[i] = out[i] >= 'A' && out[i] <= 'Z' ? (char)(out[i] + 32) : out[i];
 	n += ede_text(pkt, out + n, cap - n);

@@ -161,6 +161,63 @@ static void test_reply(void)
 	CHECK(dns_reply_error(&q, DNS_BADVERS, (struct dns_ede){0}, out) == 12 + DNS_OPT_SIZE && out[17] == 1);
 }
 
+/* What a client is told of AD, CD and DO: RFC 6840 5.7, RFC 4035 3.2.2, RFC 3225 3. */
+static const struct {
+	const char *name;
+	uint16_t flags; /* of the query */
+	bool edns, dnssec_ok, authentic, cut;
+	uint16_t want; /* of AD, CD, TC */
+	bool want_do;
+} flag_rows[] = {
+	{"nothing asked, nothing known", DNS_RD, false, false, false, false, 0, false},
+	{"AD is told to nobody who did not ask", DNS_RD, true, false, true, false, 0, false},
+	{"asked by AD", DNS_RD | DNS_AD, false, false, true, false, DNS_AD, false},
+	{"asked by AD, not authentic", DNS_RD | DNS_AD, false, false, false, false, 0, false},
+	{"asked by DO", DNS_RD, true, true, true, false, DNS_AD, true},
+	{"DO is repeated", DNS_RD, true, true, false, false, 0, true},
+	{"CD is repeated", DNS_RD | DNS_CD, false, false, false, false, DNS_CD, false},
+	{"CD takes no AD away", DNS_RD | DNS_CD | DNS_AD, true, true, true, false, DNS_AD | DNS_CD, true},
+	{"nothing of a cut answer is authentic", DNS_RD | DNS_AD, true, true, true, true, DNS_TC, true},
+};
+
+static void test_flags(void)
+{
+	const uint8_t address[4] = {192, 0, 2, 1};
+	uint8_t built[600], out[600];
+
+	for (size_t i = 0; i < ARRAY_LEN(flag_rows); i++) {
+		struct dns_query q = {.flags = flag_rows[i].flags, .edns = flag_rows[i].edns,
+			.dnssec_ok = flag_rows[i].dnssec_ok, .name = name_of("a.example")};
+		struct dns_finish f = {.reply = built, .limit = flag_rows[i].cut ? 40 : DNS_PLAIN_MAX};
+		struct dns_reply r;
+
+		check_row(flag_rows[i].name);
+		dns_reply_init(&r, built, sizeof(built), &q.name, DNS_TYPE_A);
+		dns_reply_answer(&r, &(struct dns_rr){.owner_at = DNS_QUESTION_AT, .type = DNS_TYPE_A, .ttl_s = 60,
+			.rdata = address, .rdata_len = 4});
+		r.authentic = flag_rows[i].authentic;
+		f.len = dns_reply_close(&r);
+		size_t len = dns_reply_finish(&f, &q, out);
+
+		CHECK(((out[2] << 8 | out[3]) & (DNS_AD | DNS_CD | DNS_TC)) == flag_rows[i].want);
+		CHECK(!q.edns || (out[len - DNS_OPT_SIZE + 7] == (flag_rows[i].want_do ? 0x80 : 0)));
+	}
+	check_row("");
+}
+
+static void test_ask_flags(void)
+{
+	for (unsigned int i = 0; i < 8; i++) {
+		struct dns_ask a = {.qtype = DNS_TYPE_A, .edns = true, .dnssec_ok = i & 1, .ask_authentic = i & 2,
+			.checking_disabled = i & 4, .name = name_of("a.example")};
+		uint8_t wire[DNS_ASK_MAX];
+		struct dns_query q;
+
+		CHECK(dns_query_parse(wire, dns_ask_write(&a, wire), &q) == 0 && q.dnssec_ok == (i & 1));
+		CHECK(q.flags == (DNS_RD | (i & 2 ? DNS_AD : 0) | (i & 4 ? DNS_CD : 0)));
+	}
+}
+
 static void test_limits(void)
 {
 	static const struct {
@@ -364,6 +421,8 @@ int main(void)
 	test_query();
 	test_long_names();
 	test_reply();
+	test_flags();
+	test_ask_flags();
 	test_limits();
 	test_ask();
 	test_walk();
