@@ -19,6 +19,7 @@ RECORDS = ('records = ( { name = "build-cache.internal"; address = [ "10.0.0.30"
            '  { name = "desk.test"; cname = "private.computer-use.local"; } );\n'
            'hosts_file = "hosts";\n')
 SHORT = "answer_ttl_max_s = 2;\n"
+EVERY = FORWARD.replace('[ "10.0.0.0/24" ]', "true")
 
 
 def conf(extra=""):
@@ -83,10 +84,30 @@ def records(net, daemon):
     lab.equal(lab.dig(net.ns["box1"], "build-cache.internal", "A"), [], "not under a policy that does not permit it")
 
 
+def ahead(net, daemon, odd):
+    """In the middle of its life the name is asked for again; near its end the resolver asks by itself."""
+    print("-- a name in use")
+    box = net.ns["box1"]
+    reload(daemon, FORWARD + "answer_ttl_max_s = 12;\n")
+    name = "private-ahead.computer-use.local"
+    lab.equal(lab.dig(box, name, "A"), [PEER], "an answer with a TTL of 12")
+    time.sleep(7)
+    lab.equal(lab.dig(box, name, "A"), [PEER], "which is asked for again")
+    lab.equal(len(odd.queries(name)), 1, "questions so far")
+    before_s = labprobe.pins(daemon).get((PEER, 6, 80))
+    lab.wait_for("the second question, which no client asked", lambda: len(odd.queries(name)) == 2, 4)
+    lab.wait_for("its pin to be renewed", lambda: labprobe.pins(daemon).get((PEER, 6, 80), 0) > before_s, 2)
+    lab.check(True, "asked upstream before its end, and the pin is renewed")
+
+
 def stale(net, daemon, odd):
     print("-- answers past their end")
     box = net.ns["box1"]
-    reload(daemon, FORWARD + SHORT)
+    reload(daemon, EVERY + SHORT)
+    for n, prefixes in ((4, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")), (6, ("fc00::/7",))):
+        listed = daemon.nft("list", "set", "inet", "postern", f"private_answer{n}")
+        lab.check(all(p in listed for p in prefixes), f"private = true in private_answer{n}")
+    lab.equal(lab.dig(box, "private.computer-use.local", "AAAA"), ["fd00::1"], "a unique local address")
     lab.equal(lab.dig(box, "private.computer-use.local", "A"), [PEER], "an answer with a TTL of 2")
     odd.daemon.kill()
     odd.daemon.wait()
@@ -125,6 +146,7 @@ def main(net):
     records(net, daemon)
     reload(daemon, "")
     lab.check(reach(net, "box1") != "open" and reach(net, "box2") != "open", "a reload without the zone shuts it")
+    ahead(net, daemon, odd)
     stale(net, daemon, odd)
     lab.check("AddressSanitizer" not in daemon.log_text(), "no sanitizer report")
 

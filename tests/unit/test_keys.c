@@ -114,6 +114,29 @@ static void check_rules(void)
 	}
 }
 
+/* Settings with an interval: where pins of private addresses count. */
+static void check_private_answers(void)
+{
+	static const struct {
+		const char *prefix, *set, *first, *last;
+	} rows[] = {
+		{ "10.0.0.0/24", "private_answer4", "0a000000", "0a0000ff" },
+		{ "10.0.0.9", "private_answer4", "0a000009", "0a000009" },
+		{ "fc00::/7", "private_answer6", "fc000000000000000000000000000000", "fdffffffffffffffffffffffffffffff" },
+	};
+	struct prefix p;
+	struct nft_key key;
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		check_row(rows[i].prefix);
+		CHECK(prefix_parse(rows[i].prefix, &p) == 0 && key_private_answer(&p, &key) == 0);
+		CHECK_STR(key.set, rows[i].set);
+		CHECK_STR(hex(key.key, key.len), rows[i].first);
+		CHECK_STR(hex(key.key_end, key.len), rows[i].last);
+		CHECK(key.shape == NFT_RANGE && key_set_is_ours(key.set));
+	}
+}
+
 /* One byte changed: refused, or it is a pin that says something else. */
 static void check_changed_bytes(void)
 {
@@ -175,6 +198,7 @@ int main(void)
 {
 	check_pins();
 	check_rules();
+	check_private_answers();
 	check_changed_bytes();
 	check_ranges();
 	return check_report();
