@@ -25,6 +25,7 @@ static int on_image(struct shell *s, struct msg_image *m, int fd)
 	if (rc < 0)
 		return rc;
 	resolver_flush(s->core); /* records name rules of the old image */
+	pipeline_reset(conns_book(s));
 	s->im = im;		 /* questions under way are asked again, of the new one's upstreams */
 	resolver_set_image(s->core, im, m->generation);
 	image_unmap(old);

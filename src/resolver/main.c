@@ -91,7 +91,10 @@ static int dispatch(struct shell *s, const struct loop_event *e)
 		stream_event(s, e->ref, e->events);
 		return 0;
 	case SOURCE_ASK:
-		ask_event(s, e->ref, e->events);
+		ask_event(s, e->ref);
+		return 0;
+	case SOURCE_CONN:
+		conn_event(s, e->ref, e->events);
 		return 0;
 	}
 	return -EPROTO;
@@ -99,8 +102,12 @@ static int dispatch(struct shell *s, const struct loop_event *e)
 
 static int timeout_ms(const struct shell *s)
 {
-	uint64_t due_ms = resolver_deadline(s->core), now_ms = clock_now_ms();
-	uint64_t wait_ms = due_ms > now_ms ? due_ms - now_ms : 0;
+	uint64_t due_ms = resolver_deadline(s->core), conns_ms = pipeline_deadline(conns_book(s));
+	uint64_t now_ms = clock_now_ms(), wait_ms;
+
+	if (conns_ms < due_ms)
+		due_ms = conns_ms;
+	wait_ms = due_ms > now_ms ? due_ms - now_ms : 0;
 
 	if (streams_any(s) && wait_ms > STREAM_TICK_MS)
 		return STREAM_TICK_MS;
@@ -119,6 +126,7 @@ static int run(struct shell *s)
 		if (n < 0)
 			return n;
 		s->now_ms = clock_now_ms();
+		pipeline_advance(conns_book(s), s->now_ms);
 		resolver_advance(s->core, s->now_ms);
 		for (int i = 0; i < n && rc == 0; i++)
 			rc = dispatch(s, &events[i]);
@@ -143,9 +151,10 @@ static int start(struct shell *s)
 	s->core = resolver_new(&ports, s);
 	s->streams = streams_new();
 	s->asks = asks_new();
+	s->conns = conns_new(s);
 	s->ioctl_fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	s->linkwatch_fd = linkwatch_open();
-	if (!s->core || !s->streams || !s->asks || s->ioctl_fd < 0 || s->linkwatch_fd < 0)
+	if (!s->core || !s->streams || !s->asks || !s->conns || s->ioctl_fd < 0 || s->linkwatch_fd < 0)
 		return -ENOMEM;
 	rc = loop_init(&s->loop);
 	if (rc == 0)

@@ -7,7 +7,8 @@
  *   stubs.c      the sockets on which sandboxes ask: one pair a family, for each local sandbox and for all forwarded ones
  *   datagrams.c  their UDP side, in batches
  *   streams.c    their TCP side
- *   asks.c       sockets to upstreams
+ *   asks.c       questions to upstreams: their UDP sockets
+ *   conns.c      TCP connections to upstreams
  */
 #ifndef POSTERN_RESOLVER_SHELL_H
 #define POSTERN_RESOLVER_SHELL_H
@@ -17,6 +18,7 @@
 
 #include "postern/channel.h"
 #include "postern/loop.h"
+#include "postern/pipeline.h"
 #include "postern/resolver.h"
 
 #define STUBS_MAX (2u * (SANDBOX_LOCAL_MAX + 1))
@@ -28,9 +30,8 @@
 #define STREAM_FLIGHT_MAX 32	/* questions under way of a connection; then it is not read */
 #define STREAM_IDLE_MS 10000
 #define STREAM_BUFFERS_MAX 64	/* connections whose answers do not fit the kernel's buffer; the next is closed */
-#define ASK_STREAMS_MAX 64	/* TCP questions to upstreams */
 
-enum source { SOURCE_GATE, SOURCE_DATAGRAM, SOURCE_LISTENER, SOURCE_STREAM, SOURCE_ASK };
+enum source { SOURCE_GATE, SOURCE_DATAGRAM, SOURCE_LISTENER, SOURCE_STREAM, SOURCE_ASK, SOURCE_CONN };
 
 /* A port on an address: UDP and TCP. */
 struct stub {
@@ -51,6 +52,7 @@ struct interface {
 
 struct streams;
 struct asks;
+struct conns;
 
 struct shell {
 	struct loop loop;
@@ -65,6 +67,7 @@ struct shell {
 	struct interface interfaces[INTERFACES_MAX];
 	struct streams *streams;
 	struct asks *asks;
+	struct conns *conns;
 };
 
 /* gate.c: each 0 or why the process has to end */
@@ -101,6 +104,11 @@ void streams_close_slot(struct shell *s, uint16_t slot);
 struct asks *asks_new(void);
 int ask_open(struct shell *s, const struct upstream_ask *ask);
 void ask_close(struct shell *s, uint32_t ref);
-void ask_event(struct shell *s, struct loop_ref ref, uint32_t events);
+void ask_event(struct shell *s, struct loop_ref ref);
+
+/* conns.c */
+struct conns *conns_new(struct shell *s);
+struct pipeline *conns_book(const struct shell *s);
+void conn_event(struct shell *s, struct loop_ref ref, uint32_t events);
 
 #endif

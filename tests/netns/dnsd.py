@@ -11,6 +11,7 @@ of the first label before a dash (`slow-7.test` behaves as `slow`); a name witho
   rotate    another address at every query, TTL 1            ttl0, ttlmax  TTL 0; TTL 2^32-1
   slow      answers after 2 s                                silent        never answers
   trunc     truncated over UDP, whole over TCP               loop          truncated over both
+  once      the same, and closes after each answer           huge          65535 bytes over TCP
   wrongid, wrongname, wrongport   a forged answer (203.0.113.66) first, then the true one
   forged    only the forged answer (wrong id)                fold          the question in lower case; forged over UDP,
                                                                            true over TCP
@@ -146,6 +147,8 @@ def replies(q, via):
         "slow": lambda: [2.0, plain(q)],
         "silent": lambda: [],
         "trunc": lambda: [message(q, flags=0x0200)] if via == "udp" else [plain(q)],
+        "once": lambda: [message(q, flags=0x0200)] if via == "udp" else [plain(q)],
+        "huge": lambda: [message(q, flags=0x0200)] if via == "udp" else [huge(q)],
         "loop": lambda: [message(q, flags=0x0200)],
         "wrongid": lambda: [forged(q, ident=q.id ^ 1), plain(q)],
         "wrongname": lambda: [forged(q, question=encode("other.test") + q.question[-4:]), plain(q)],
@@ -172,6 +175,16 @@ def many(q, via):
     answers = [record(b"\xc0\x0c", A, 60, address(A, f"203.0.{113}.{n % 250 + 1}")) if q.qtype == A else
                record(b"\xc0\x0c", AAAA, 60, address(AAAA, f"2001:db8:113::{n + 1:x}")) for n in range(300)]
     return message(q, flags=0x0200) if via == "udp" else message(q, answers)
+
+
+def huge(q):
+    """As large as a message can be: the address, and TXT records of the name behind it."""
+    texts, left = [], 65535 - 12 - len(q.question) - (16 if q.qtype == A else 28)
+    while left > 12:
+        size = min(left - 12, 255)
+        texts.append(record(b"\xc0\x0c", 16, 60, bytes([size - 1]) + b"x" * (size - 1)))
+        left -= 12 + size
+    return message(q, [record(b"\xc0\x0c", q.qtype, 60, address(q.qtype, usual(q)))] + texts)
 
 
 class Server:
@@ -238,6 +251,8 @@ class Server:
                             time.sleep(x)
                         elif x is not None:
                             conn.sendall(struct.pack("!H", len(x)) + x)
+                    if q.behaviour == "once":
+                        return
             except (OSError, ValueError, IndexError, struct.error):
                 return
 

@@ -248,6 +248,22 @@ def odd(net, rig):
           "questions come from ports of their own")
     check(any(q["name"] != q["name"].lower() for q in asked), "in random case")
     check(all(q["size"] <= 80 for q in asked), "and are as short as they can be")
+    kept(net, dns)
+
+
+def kept(net, dns):
+    """TCP to an upstream: many questions on few connections, and what its closing costs."""
+    box1, before = net.ns["box1"], len(dns.queries())
+    for kind, n in (("trunc", 24), ("once", 12)):
+        digs = [box1.popen(["dig", "+short", "+tries=1", "+time=8", "@198.51.100.1", f"{kind}-k{i}.test"], stdout=subprocess.PIPE, text=True)
+                for i in range(n)]
+        got = [d.communicate()[0].strip() for d in digs]
+        equal(sum(a.startswith("203.0.113.") for a in got), n, f"{n} names over TCP, kind {kind}: all are answered")
+    asked = [q for q in dns.queries()[before:] if q["via"] == "tcp"]
+    ports = {q["port"] for q in asked if q["name"].lower().startswith("trunc")}
+    check(0 < len(ports) <= 8, f"questions share connections: 24 on {len(ports)}")
+    check(len({q["port"] for q in asked if q["name"].lower().startswith("once")}) >= 12, "but for those of a server that closes")
+    equal(len(lab.dig(box1, "huge-1.test", server="198.51.100.1", timeout_s=5)), 1, "an answer of 65535 bytes")
 
 
 def reload(net, rig):
