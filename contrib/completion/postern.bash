@@ -10,7 +10,7 @@ _postern() {
 	local common="--json --help --version --socket --config --libexec-dir"
 	local kinds="start stop policy policy-failed sandbox dns pin refusal alert cut tamper suppressed"
 	local reasons="never-resolved pin-expired blocked-name port-not-allowed protocol-not-allowed always-denied private-address
-		ingress no-sandbox malformed flood forged-source no-rule rule redirection rebinding qtype special-name upstream pin-failed quota alert
+		ingress no-sandbox malformed flood forged-source no-rule rule redirection rebinding qtype special-name upstream upstream-tls pin-failed quota alert
 		would-block overload dns-tunneling dga dictionary-dga"
 	local words=
 

@@ -93,6 +93,14 @@
 	X(CONTROL, refused)    \
 	X(CONTROL, malformed)
 
+#define COUNTERS_TLS(X)       \
+	X(TLS, questions)     \
+	X(TLS, answers)       \
+	X(TLS, failures)      \
+	X(TLS, connections)   \
+	X(TLS, resumed)       \
+	X(TLS, handshakes_failed)
+
 #define COUNTER_ENUM(role, name) COUNTER_##role##_##name,
 enum { COUNTERS_GATE(COUNTER_ENUM) COUNTER_GATE_COUNT };
 enum { COUNTERS_POLICY(COUNTER_ENUM) COUNTER_POLICY_COUNT };
@@ -101,6 +109,7 @@ enum { COUNTERS_VERDICT(COUNTER_ENUM) COUNTER_VERDICT_COUNT };
 enum { COUNTERS_ATTRIBUTE(COUNTER_ENUM) COUNTER_ATTRIBUTE_COUNT };
 enum { COUNTERS_AUDIT(COUNTER_ENUM) COUNTER_AUDIT_COUNT };
 enum { COUNTERS_CONTROL(COUNTER_ENUM) COUNTER_CONTROL_COUNT };
+enum { COUNTERS_TLS(COUNTER_ENUM) COUNTER_TLS_COUNT };
 
 /* "queries_udp", ...; NULL behind the last of the role. */
 const char *counter_name(enum role r, unsigned int counter);

@@ -171,16 +171,21 @@ size_t dns_reply_error(const struct dns_query *q, int rcode, struct dns_ede ede,
 
 /*
  * The message with which we ask: RD, one question with the case of @name, an OPT of ours if @edns, in which DO
- * stands if @dnssec_ok; AD and CD as told.
+ * stands if @dnssec_ok; AD and CD as told. Where it is also @padded the OPT holds options that make its length a multiple
+ * of DNS_PAD_BLOCK (RFC 7830, RFC 8467 4.1) and ask how long the connection may stay (RFC 7828).
  * Room for DNS_ASK_MAX. Returns the length.
  */
-#define DNS_ASK_MAX (DNS_HEADER_SIZE + DNS_NAME_MAX + 4 + DNS_OPT_SIZE)
+#define DNS_PAD_BLOCK 128
+#define DNS_OPTION_SIZE 4 /* code and length */
+#define DNS_ASK_PLAIN_MAX (DNS_HEADER_SIZE + DNS_NAME_MAX + 4 + DNS_OPT_SIZE + 2 * DNS_OPTION_SIZE)
+#define DNS_ASK_MAX ((DNS_ASK_PLAIN_MAX + DNS_PAD_BLOCK - 1) / DNS_PAD_BLOCK * DNS_PAD_BLOCK)
 struct dns_ask {
 	uint16_t id;
 	uint16_t qtype;
 	bool edns, dnssec_ok;
 	bool ask_authentic;
 	bool checking_disabled;
+	bool padded;
 	struct dns_name name;
 };
 size_t dns_ask_write(const struct dns_ask *a, uint8_t out[static DNS_ASK_MAX]);

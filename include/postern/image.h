@@ -96,6 +96,8 @@ struct image_file {
 struct image_upstream {
 	struct addr addr;
 	uint16_t port;
+	uint32_t tls; /* string: the name that its certificate has to carry (RFC 8310, strict); "": UDP and TCP, in clear text */
+	uint32_t ca;  /* string: whom to believe, certificates in PEM */
 };
 
 /* Names that are asked elsewhere: a zone and all below it. The upstreams are a range of the image's. */
@@ -184,6 +186,8 @@ uint32_t image_n_sandboxes(const struct image *im);
 const struct sandbox *image_sandbox(const struct image *im, uint32_t i); /* slot and stub_port are 0 */
 uint32_t image_n_upstreams(const struct image *im);
 const struct image_upstream *image_upstream(const struct image *im, uint32_t i);
+/* Is it asked over TLS? */
+bool image_upstream_tls(const struct image *im, uint32_t i);
 uint32_t image_n_zones(const struct image *im);
 const struct image_zone *image_zone(const struct image *im, uint32_t i);
 uint32_t image_n_records(const struct image *im);

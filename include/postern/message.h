@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "postern/dns.h"
 #include "postern/event.h"
 #include "postern/sandbox.h"
 
@@ -24,6 +25,7 @@ enum role {
 	ROLE_ATTRIBUTE,
 	ROLE_AUDIT,
 	ROLE_CONTROL,
+	ROLE_TLS,
 	ROLE_COUNT
 };
 
@@ -68,6 +70,11 @@ enum message_type {
 	MSG_RELOAD,
 	MSG_RESULT,	    /* gate -> control: outcome of add, remove */
 	MSG_RELOADED,	    /* gate -> control: outcome of a reload; fd = diagnostics, text */
+	/* upstreams over TLS */
+	MSG_TLS_ASK,	    /* resolver -> tls */
+	MSG_TLS_FORGET,	    /* resolver -> tls: nobody waits any more */
+	MSG_TLS_ANSWER,	    /* tls -> resolver: one part of it */
+	MSG_TLS_FAILED,	    /* tls -> resolver: there will be none */
 	MSG_TYPE_COUNT
 };
 
@@ -231,6 +238,32 @@ struct msg_result { /* RESULT, RELOADED */
 	int32_t error; /* 0 or negative errno */
 	uint32_t n_errors, n_warnings; /* of a reload */
 	char text[RESULT_TEXT_MAX];    /* what is wrong and what to do */
+};
+
+#define TLS_PART_MAX 4096
+
+struct msg_tls_ask {
+	struct message_header h;
+	uint32_t generation; /* of the image in which @upstream is counted */
+	uint32_t upstream;
+	uint32_t ref;
+	uint16_t len;
+	uint8_t data[DNS_ASK_MAX];
+};
+
+/* An answer is sent as its parts in order, with nothing in between: from @offset on @len of @total bytes. */
+struct msg_tls_answer {
+	struct message_header h;
+	uint32_t ref;
+	uint32_t total;
+	uint32_t offset;
+	uint32_t len;
+	uint8_t data[TLS_PART_MAX];
+};
+
+struct msg_tls_ref { /* TLS_FORGET, TLS_FAILED */
+	struct message_header h;
+	uint32_t ref;
 };
 
 #define MESSAGE_SIZE_MAX 8192

@@ -25,7 +25,7 @@
 #define PIPELINE_PER_UPSTREAM 8
 #define PIPELINE_SERIAL_MAX 32	    /* the same, to an upstream that closes after each answer */
 #define PIPELINE_FLIGHT_MAX 32	    /* questions of one connection without an answer */
-#define PIPELINE_UPSTREAMS_MAX 16
+#define PIPELINE_UPSTREAMS_MAX 1024
 #define PIPELINE_REFS 4096	    /* references of two questions under way differ modulo this */
 #define PIPELINE_CONNECT_MS 3000    /* until it can be written to, TLS handshake included */
 #define PIPELINE_STALL_MS 1500	    /* nothing came back for so long: not for new questions any more */

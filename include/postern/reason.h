@@ -30,6 +30,7 @@ enum reason {
 	REASON_QTYPE,		 /* type answered locally with NODATA (HTTPS, SVCB, ANY, ...) */
 	REASON_SPECIAL_NAME,	 /* special-use or reverse name, answered locally */
 	REASON_UPSTREAM,	 /* no usable answer from any upstream */
+	REASON_UPSTREAM_TLS,	 /* no upstream could be spoken to over TLS as the configuration demands */
 	REASON_PIN_FAILED,	 /* the kernel did not take the pin */
 	REASON_QUOTA,		 /* cap per name, rule or sandbox */
 	REASON_ALERT,		 /* allowed, and to be recorded */

@@ -9,6 +9,7 @@
 static const char *const alarming[] = {
 	"pins_failed", "pin_table_full", "commit_errors", "verdict_errors", "tampers", "events_lost", "malformed", "servfail",
 	"table_full", "lost_senders", "lost_disk", "lost_outputs", "aggregate_full", "upstream_timeouts",
+	"handshakes_failed",
 };
 
 static bool alarms(const char *name)

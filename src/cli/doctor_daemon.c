@@ -23,6 +23,8 @@ static const struct {
 	{"audit", "lost_senders", "events are missing in the audit log: too many at once", "postern audit --kind suppressed", FINDING_WARNING},
 	{"verdict", "aggregate_full", "refusals of too many kinds at once were only counted", "postern audit --reason flood", FINDING_NOTE},
 	{"resolver", "table_full", "queries were dropped: too many at once", "postern status", FINDING_WARNING},
+	{"tls", "handshakes_failed", "an upstream could not prove over TLS that it is what upstreams names; nothing was asked there",
+		"journalctl -u posternd, which says which and why; then upstreams in postern.conf", FINDING_WARNING},
 	{"resolver", "upstream_mismatches", "answers came that fit no question: a broken or hostile upstream path", "check upstreams in postern.conf",
 		FINDING_WARNING},
 };

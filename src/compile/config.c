@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * postern.conf: settings with their limits, the policies it names, upstreams; sandboxes are in sandboxes.c, zones and
+ * postern.conf: settings with their limits, the policies it names. Upstreams are in upstreams.c, sandboxes in sandboxes.c, zones and
  * local records in forward.c, records.c and hosts.c.
  */
 #include <glob.h>
@@ -8,12 +8,11 @@
 #include <string.h>
 
 #include "forward.h"
-#include "sandboxes.h"
 #include "policy.h"
-#include "postern/forward.h"
+#include "sandboxes.h"
+#include "upstreams.h"
 
 #define POLICIES_MAX 4096
-#define DNS_PORT 53
 #define SECONDS_MAX IMAGE_PIN_MAX_S
 #define PINS_MAX 1000000
 
@@ -50,7 +49,7 @@ static const struct number numbers[] = {
 };
 
 static const struct member members[] = {
-	{"policies", NODE_STRING | NODE_LIST, true}, {"upstreams", NODE_STRING | NODE_LIST, false},
+	{"policies", NODE_STRING | NODE_LIST, true}, {"upstreams", NODE_STRING | NODE_LIST | NODE_GROUP, false},
 	{"sandboxes", NODE_LIST, false}, {"pins", NODE_GROUP, false}, {"limits", NODE_GROUP, false},
 	{"audit", NODE_GROUP, false},
 	{"forward_others", NODE_BOOLEAN, false}, {"trust_ad", NODE_BOOLEAN, false}, {"confined_group", NODE_INTEGER, false}, {"stub_port", NODE_INTEGER, false},
@@ -180,56 +179,6 @@ static void read_policies(struct compile *c, const struct node *n)
 	globfree(&found);
 }
 
-/* "192.0.2.53", "192.0.2.53:5353", "2001:db8::53", "[2001:db8::53]:53" */
-static bool parse_upstream(const char *text, struct image_upstream *ret_upstream)
-{
-	struct image_upstream u = {.port = DNS_PORT};
-	char host[ADDR_TEXT_MAX];
-	const char *bracket = text[0] == '[' ? strchr(text, ']') : NULL, *colon = strrchr(text, ':');
-	const char *start = bracket ? text + 1 : text, *end;
-	long port;
-	char *rest;
-
-	if (addr_parse(text, &u.addr) == 0) {
-		*ret_upstream = u;
-		return true;
-	}
-	end = bracket ? bracket : colon;
-	if (!colon || !end || (bracket && bracket + 1 != colon) || (size_t)(end - start) >= sizeof(host))
-		return false;
-	memcpy(host, start, (size_t)(end - start));
-	host[end - start] = '\0';
-	port = strtol(colon + 1, &rest, 10);
-	if (colon[1] < '0' || colon[1] > '9' || *rest || port < 1 || port > 65535 || addr_parse(host, &u.addr) < 0)
-		return false;
-	if (u.addr.family == ADDR_V6 && !bracket)
-		return false;
-	u.port = (uint16_t)port;
-	*ret_upstream = u;
-	return true;
-}
-
-bool config_upstream(struct compile *c, const struct node *n, struct image_upstream *ret_upstream)
-{
-	if (parse_upstream(node_string(n), ret_upstream))
-		return true;
-	diag_error(c->diag, node_spot(n), "\"%s\" is no upstream: write an address, with a port where it is not 53: "
-		"\"192.0.2.53\", \"192.0.2.53:5353\", \"[2001:db8::53]:53\"", node_string(n));
-	return false;
-}
-
-static void read_upstream(struct compile *c, const struct node *n)
-{
-	struct image_upstream u;
-	bool good = config_upstream(c, n, &u);
-
-	if (good && c->n_upstreams == ZONE_UPSTREAMS_MAX)
-		diag_error(c->diag, node_spot(n), "more than %d upstreams: remove some", ZONE_UPSTREAMS_MAX);
-	else if (good)
-		image_build_upstream(c->builder, &u);
-	c->n_upstreams++;
-}
-
 static void for_each_string(struct compile *c, const struct node *n, void (*read)(struct compile *, const struct node *))
 {
 	for (size_t i = 0; i < policy_strings(n); i++) {
@@ -263,12 +212,12 @@ static void read_config(struct compile *c, const struct tree *t, const char *pat
 	text_record(tree_text(t), c, IMAGE_NONE);
 	read_settings(c, root);
 	policies = node_member(root, "policies", NODE_STRING | NODE_LIST);
-	upstreams = node_member(root, "upstreams", NODE_STRING | NODE_LIST);
+	upstreams = node_member(root, "upstreams", NODE_STRING | NODE_LIST | NODE_GROUP);
 	sandboxes = node_member(root, "sandboxes", NODE_LIST);
 	if (policies)
 		for_each_string(c, policies, read_policies);
 	if (upstreams)
-		for_each_string(c, upstreams, read_upstream);
+		config_upstreams(c, upstreams);
 	if (c->n_upstreams == 0 && !node_member(root, "forward", NODE_LIST))
 		diag_warning(c->diag, (struct spot){path, 0}, "no upstream, so no name can be resolved: write "
 			"upstreams = [ \"ADDRESS\" ];");

@@ -10,6 +10,7 @@
 
 #include "policy.h"
 #include "postern/forward.h"
+#include "upstreams.h"
 
 #define ZONE_PREFIXES_MAX 64
 

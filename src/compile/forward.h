@@ -24,9 +24,6 @@ struct local_records {
 	size_t n_built; /* with those of a hosts file */
 };
 
-/* config.c: one upstream; false after an error. */
-bool config_upstream(struct compile *c, const struct node *n, struct image_upstream *ret_upstream);
-
 /* The section `forward`; the upstreams of no zone have been read. */
 void config_forward(struct compile *c, const struct node *list);
 /* The section `records`. Free l->all. */

@@ -119,10 +119,33 @@ size_t dns_query_limit(const struct dns_query *q, bool stream)
 	return q->udp_size < DNS_DATAGRAM_MAX ? q->udp_size : DNS_DATAGRAM_MAX;
 }
 
+#define OPTION_KEEPALIVE 11
+#define OPTION_PADDING 12
+
+/* The OPT record, up to the end of the message: with options where it is padded. */
+static void write_opt(struct bytes_writer *w, const struct dns_ask *a)
+{
+	const uint8_t opt[DNS_OPT_SIZE - 2] = {0, 0, DNS_TYPE_OPT, DNS_DATAGRAM_MAX >> 8, DNS_DATAGRAM_MAX & 0xff,
+		[7] = a->dnssec_ok ? EDNS_DO >> 8 : 0};
+	static const uint8_t zeros[DNS_PAD_BLOCK];
+	size_t len = w->pos + DNS_OPT_SIZE + 2 * DNS_OPTION_SIZE;
+	size_t padding = (DNS_PAD_BLOCK - len % DNS_PAD_BLOCK) % DNS_PAD_BLOCK;
+
+	bytes_write(w, opt, sizeof(opt));
+	if (!a->padded) {
+		bytes_write_u16(w, 0);
+		return;
+	}
+	bytes_write_u16(w, (uint16_t)(2 * DNS_OPTION_SIZE + padding));
+	bytes_write_u16(w, OPTION_KEEPALIVE);
+	bytes_write_u16(w, 0);
+	bytes_write_u16(w, OPTION_PADDING);
+	bytes_write_u16(w, (uint16_t)padding);
+	bytes_write(w, zeros, padding);
+}
+
 size_t dns_ask_write(const struct dns_ask *a, uint8_t out[static DNS_ASK_MAX])
 {
-	const uint8_t opt[DNS_OPT_SIZE] = {0, 0, DNS_TYPE_OPT, DNS_DATAGRAM_MAX >> 8, DNS_DATAGRAM_MAX & 0xff,
-		[7] = a->dnssec_ok ? EDNS_DO >> 8 : 0};
 	struct bytes_writer w;
 
 	bytes_writer_init(&w, out, DNS_ASK_MAX);
@@ -136,7 +159,7 @@ size_t dns_ask_write(const struct dns_ask *a, uint8_t out[static DNS_ASK_MAX])
 	bytes_write_u16(&w, a->qtype);
 	bytes_write_u16(&w, DNS_CLASS_IN);
 	if (a->edns)
-		bytes_write(&w, opt, sizeof(opt));
+		write_opt(&w, a);
 	ASSERT(!w.failed);
 	return w.pos;
 }

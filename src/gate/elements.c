@@ -310,15 +310,18 @@ static void add_open(struct changes *c, enum key_open which)
 	keep_if(c, key_open(which, ADDR_V6, &changes_push(c, NFT_ADD)->key));
 }
 
-static void add_upstreams(struct changes *c, const struct image *im, uint32_t resolver_uid)
+/* Who may ask: the resolver over UDP and TCP, or postern-tls over TCP; never both, so that nothing goes in clear text instead. */
+static void add_upstreams(struct changes *c, const struct image *im, const struct asking_uids *uids)
 {
 	static const uint8_t protocols[] = {6, 17};
 
 	for (uint32_t i = 0; i < image_n_upstreams(im); i++) {
 		const struct image_upstream *u = image_upstream(im, i);
 
-		for (size_t k = 0; k < ARRAY_LEN(protocols); k++)
-			keep_if(c, key_upstream(resolver_uid, &u->addr, protocols[k], u->port,
+		bool tls = image_upstream_tls(im, i);
+
+		for (size_t k = 0; k < (tls ? 1 : ARRAY_LEN(protocols)); k++)
+			keep_if(c, key_upstream(tls ? uids->tls : uids->resolver, &u->addr, protocols[k], u->port,
 					   &changes_push(c, NFT_ADD)->key));
 	}
 }
@@ -340,7 +343,8 @@ static bool host_has_ingress(const struct image *im, const struct sandbox *host)
 	return policy == IMAGE_NONE || image_policy(im, policy)->has_ingress;
 }
 
-void elements_settings(struct changes *c, const struct image *im, const struct sandboxes *t, uint32_t resolver_uid)
+void elements_settings(struct changes *c, const struct image *im, const struct sandboxes *t,
+	const struct asking_uids *uids)
 {
 	const struct image_settings *set = image_settings(im);
 	const struct sandbox *host = NULL;
@@ -362,9 +366,9 @@ void elements_settings(struct changes *c, const struct image *im, const struct s
 		add_open(c, KEY_OPEN_FORWARD);
 	if (set->confined_group)
 		keep_if(c, key_confined_group(set->confined_group, &changes_push(c, NFT_ADD)->key));
-	add_upstreams(c, im, resolver_uid);
+	add_upstreams(c, im, uids);
 	add_private_answers(c, im);
-	add_resolver_zone(c, resolver_uid);
+	add_resolver_zone(c, uids->resolver);
 }
 
 void elements_flush(struct changes *c)

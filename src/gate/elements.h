@@ -9,8 +9,14 @@
 #include "changes.h"
 #include "sandboxes.h"
 
+/* Whose sockets may go to upstreams. */
+struct asking_uids {
+	uint32_t resolver, tls;
+};
+
 /* What does not belong to one sandbox: upstreams, stub ports, what is open. */
-void elements_settings(struct changes *c, const struct image *im, const struct sandboxes *t, uint32_t resolver_uid);
+void elements_settings(struct changes *c, const struct image *im, const struct sandboxes *t,
+	const struct asking_uids *uids);
 /* Membership, stub port and static rules of one sandbox, with NFT_ADD or NFT_DESTROY. */
 void elements_sandbox(struct changes *c, enum nft_op op, const struct image *im, const struct sandbox *s);
 /* First 32 bits of the SHA-256 of the file that defines policy @name; 0: there is none. */

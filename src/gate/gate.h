@@ -7,6 +7,7 @@
 #define GATE_GATE_H
 
 #include "children.h"
+#include "elements.h"
 #include "kernel/flows.h"
 #include "kernel/nft.h"
 #include "kernel/snapshot.h"
@@ -49,7 +50,7 @@ struct gate_policy {
 
 struct gate {
 	struct options options;
-	struct role_ids resolver_ids;
+	struct asking_uids uids;
 	struct loop loop;
 	struct children children;
 	struct notify notify;

@@ -23,7 +23,7 @@ static int rebuild(struct gate *g)
 	int rc = -ENOMEM;
 
 	changes_init(&c);
-	elements_settings(&c, g->policy.image, g->sandboxes, g->resolver_ids.uid);
+	elements_settings(&c, g->policy.image, g->sandboxes, &g->uids);
 	for (uint16_t i = sandboxes_next(g->sandboxes, 0); i != SANDBOX_NONE; i = sandboxes_next(g->sandboxes, i + 1u))
 		elements_sandbox(&c, NFT_ADD, g->policy.image, sandboxes_get(g->sandboxes, i));
 	pins_all(g->pins, g->sandboxes, clock_now_ms(), &c);

@@ -139,7 +139,7 @@ static int commit(struct gate *g, struct next *n)
 	int rc;
 
 	elements_flush(&n->changes);
-	elements_settings(&n->changes, n->image, n->sandboxes, g->resolver_ids.uid);
+	elements_settings(&n->changes, n->image, n->sandboxes, &g->uids);
 	for (uint16_t i = sandboxes_next(n->sandboxes, 0); i != SANDBOX_NONE; i = sandboxes_next(n->sandboxes, i + 1u))
 		elements_sandbox(&n->changes, NFT_ADD, n->image, sandboxes_get(n->sandboxes, i));
 	delete_pins(g, n);
@@ -176,7 +176,7 @@ static void swap(struct gate *g, struct next *n)
 
 static int tell_everybody(struct gate *g, const struct sandbox *gone, size_t n_gone)
 {
-	static const enum role readers[] = {ROLE_RESOLVER, ROLE_VERDICT, ROLE_AUDIT};
+	static const enum role readers[] = {ROLE_TLS, ROLE_RESOLVER, ROLE_VERDICT, ROLE_AUDIT}; /* tls first: it knows what the resolver asks of */
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < ARRAY_LEN(readers); i++) {

@@ -138,7 +138,7 @@ static void renew_settings(struct gate *g, struct changes *c, const struct sandb
 {
 	for (unsigned int i = 0; key_set(KEYS_SETTINGS, i); i++)
 		changes_push(c, NFT_FLUSH)->key.set = key_set(KEYS_SETTINGS, i);
-	elements_settings(c, g->policy.image, t, g->resolver_ids.uid);
+	elements_settings(c, g->policy.image, t, &g->uids);
 }
 
 static const char *why_not(int error)

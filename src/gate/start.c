@@ -120,7 +120,7 @@ static int drop(struct gate *g)
 static int connect_children(struct gate *g)
 {
 	static const enum role pairs[][2] = {{ROLE_RESOLVER, ROLE_AUDIT}, {ROLE_VERDICT, ROLE_AUDIT},
-		{ROLE_CONTROL, ROLE_AUDIT}, {ROLE_VERDICT, ROLE_ATTRIBUTE}};
+		{ROLE_CONTROL, ROLE_AUDIT}, {ROLE_VERDICT, ROLE_ATTRIBUTE}, {ROLE_RESOLVER, ROLE_TLS}};
 	struct msg_plain m = {0};
 	int rc = 0;
 
@@ -144,10 +144,21 @@ static int stage(int rc, const char *what)
 	return rc;
 }
 
+static int find_uids(struct gate *g)
+{
+	struct role_ids resolver, tls;
+	int rc = role_ids(ROLE_RESOLVER, g->options.uid_base, &resolver);
+
+	if (rc == 0)
+		rc = role_ids(ROLE_TLS, g->options.uid_base, &tls);
+	if (rc == 0)
+		g->uids = (struct asking_uids){resolver.uid, tls.uid};
+	return rc;
+}
+
 int gate_start(struct gate *g)
 {
-	int rc = stage(role_ids(ROLE_RESOLVER, g->options.uid_base, &g->resolver_ids),
-		"users are missing (systemd-sysusers makes them; or --uid-base N)");
+	int rc = stage(find_uids(g), "users are missing (systemd-sysusers makes them; or --uid-base N)");
 
 	if (rc == 0)
 		rc = stage(load_ruleset(NULL, g->options.rules), "the ruleset did not load");

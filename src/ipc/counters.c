@@ -11,6 +11,7 @@ static const char *const verdict[] = {COUNTERS_VERDICT(COUNTER_NAME)};
 static const char *const attribute[] = {COUNTERS_ATTRIBUTE(COUNTER_NAME)};
 static const char *const audit[] = {COUNTERS_AUDIT(COUNTER_NAME)};
 static const char *const control[] = {COUNTERS_CONTROL(COUNTER_NAME)};
+static const char *const tls[] = {COUNTERS_TLS(COUNTER_NAME)};
 
 static const struct {
 	const char *const *names;
@@ -23,6 +24,7 @@ static const struct {
 	[ROLE_ATTRIBUTE] = {attribute, ARRAY_LEN(attribute)},
 	[ROLE_AUDIT] = {audit, ARRAY_LEN(audit)},
 	[ROLE_CONTROL] = {control, ARRAY_LEN(control)},
+	[ROLE_TLS] = {tls, ARRAY_LEN(tls)},
 };
 
 static_assert(ARRAY_LEN(gate) <= COUNTERS_MAX && ARRAY_LEN(resolver) <= COUNTERS_MAX &&

@@ -11,10 +11,10 @@
 #define TO(from, to) (1ull << (ROLE_##from * 8 + ROLE_##to))
 #define GATE_TO_CHILD \
 	(TO(GATE, POLICY) | TO(GATE, RESOLVER) | TO(GATE, VERDICT) | TO(GATE, ATTRIBUTE) | TO(GATE, AUDIT) | \
-	 TO(GATE, CONTROL))
+	 TO(GATE, CONTROL) | TO(GATE, TLS))
 #define CHILD_TO_GATE \
 	(TO(POLICY, GATE) | TO(RESOLVER, GATE) | TO(VERDICT, GATE) | TO(ATTRIBUTE, GATE) | TO(AUDIT, GATE) | \
-	 TO(CONTROL, GATE))
+	 TO(CONTROL, GATE) | TO(TLS, GATE))
 #define TO_AUDIT (TO(GATE, AUDIT) | TO(RESOLVER, AUDIT) | TO(VERDICT, AUDIT) | TO(CONTROL, AUDIT))
 
 static_assert(ROLE_COUNT <= 8, "routes are a mask of eight by eight");
@@ -33,9 +33,9 @@ static const struct {
 	[MSG_COMPILE] = {"compile", sizeof(struct msg_plain), TO(GATE, POLICY), 2},
 	[MSG_COMPILED] = {"compiled", sizeof(struct msg_compiled), TO(POLICY, GATE), 0},
 	[MSG_IMAGE] = {"image", sizeof(struct msg_image),
-		TO(GATE, RESOLVER) | TO(GATE, VERDICT) | TO(GATE, AUDIT), 1},
+		TO(GATE, RESOLVER) | TO(GATE, VERDICT) | TO(GATE, AUDIT) | TO(GATE, TLS), 1},
 	[MSG_IMAGE_READY] = {"image-ready", sizeof(struct msg_image),
-		TO(RESOLVER, GATE) | TO(VERDICT, GATE) | TO(AUDIT, GATE), 0},
+		TO(RESOLVER, GATE) | TO(VERDICT, GATE) | TO(AUDIT, GATE) | TO(TLS, GATE), 0},
 	[MSG_SANDBOX] = {"sandbox", sizeof(struct msg_sandbox), TO(GATE, RESOLVER) | TO(GATE, VERDICT), 0},
 	[MSG_SANDBOX_GONE] = {"sandbox-gone", sizeof(struct msg_sandbox), TO(GATE, RESOLVER) | TO(GATE, VERDICT), 0},
 	[MSG_PIN_REQUEST] = {"pin-request", sizeof(struct msg_pin_request), TO(RESOLVER, GATE), 0},
@@ -58,6 +58,10 @@ static const struct {
 	[MSG_RELOAD] = {"reload", sizeof(struct msg_plain), TO(CONTROL, GATE), 0},
 	[MSG_RESULT] = {"result", sizeof(struct msg_result), TO(GATE, CONTROL), 0},
 	[MSG_RELOADED] = {"reloaded", sizeof(struct msg_result), TO(GATE, CONTROL), 1},
+	[MSG_TLS_ASK] = {"tls-ask", sizeof(struct msg_tls_ask), TO(RESOLVER, TLS), 0},
+	[MSG_TLS_FORGET] = {"tls-forget", sizeof(struct msg_tls_ref), TO(RESOLVER, TLS), 0},
+	[MSG_TLS_ANSWER] = {"tls-answer", sizeof(struct msg_tls_answer), TO(TLS, RESOLVER), 0},
+	[MSG_TLS_FAILED] = {"tls-failed", sizeof(struct msg_tls_ref), TO(TLS, RESOLVER), 0},
 };
 
 static_assert(ARRAY_LEN(rows) == MSG_TYPE_COUNT, "a row for every message type");
@@ -67,7 +71,7 @@ static_assert(sizeof(struct msg_event) <= MESSAGE_SIZE_MAX && sizeof(struct msg_
 
 static const char *const role_names[] = {
 	[ROLE_GATE] = "gate", [ROLE_POLICY] = "policy", [ROLE_RESOLVER] = "resolver", [ROLE_VERDICT] = "verdict",
-	[ROLE_ATTRIBUTE] = "attribute", [ROLE_AUDIT] = "audit", [ROLE_CONTROL] = "control",
+	[ROLE_ATTRIBUTE] = "attribute", [ROLE_AUDIT] = "audit", [ROLE_CONTROL] = "control", [ROLE_TLS] = "tls",
 };
 static_assert(ARRAY_LEN(role_names) == ROLE_COUNT, "a name for every role");
 

@@ -70,6 +70,12 @@ static const struct call control_calls[] = {
 	ANY("accept4"), ANY("getsockopt"), ANY("getsockname"), ANY("recvfrom"), ANY("sendto"), ANY("pread64"),
 };
 
+/* Connections to upstreams: IP only, and outwards only. */
+static const struct call tls_calls[] = {
+	WHEN("socket", 0, AF_INET), WHEN("socket", 0, AF_INET6), ANY("connect"), ANY("setsockopt"), ANY("getsockopt"),
+	ANY("shutdown"), ANY("mremap"),
+};
+
 #define CALLS(list) list, ARRAY_LEN(list)
 
 static const struct role_row rows[] = {
@@ -81,6 +87,7 @@ static const struct role_row rows[] = {
 		CALLS(attribute_calls), 64, 0},
 	[ROLE_AUDIT] = {"postern-audit", "postern-audit", 0, CALLS(audit_calls), 64, 4},
 	[ROLE_CONTROL] = {"postern-control", "postern-control", 0, CALLS(control_calls), 256, 0},
+	[ROLE_TLS] = {"postern-tls", "postern-tls", 0, CALLS(tls_calls), 128, 0},
 };
 static_assert(ARRAY_LEN(rows) == ROLE_COUNT, "a row for every role");
 

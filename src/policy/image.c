@@ -254,7 +254,7 @@ static bool tail_ok(const struct image *im)
 	const struct image_file *files = im->section[SECTION_FILES];
 
 	for (uint64_t i = 0; i < im->count[SECTION_UPSTREAMS]; i++)
-		if (!addr_ok(&up[i].addr) || up[i].port == 0)
+		if (!addr_ok(&up[i].addr) || up[i].port == 0 || !string_ok(im, up[i].tls) || !string_ok(im, up[i].ca))
 			return false;
 	for (uint64_t i = 0; i < im->count[SECTION_FILES]; i++)
 		if (!string_ok(im, files[i].path) ||
@@ -439,6 +439,11 @@ uint32_t image_n_upstreams(const struct image *im)
 const struct image_upstream *image_upstream(const struct image *im, uint32_t i)
 {
 	return (const struct image_upstream *)im->section[SECTION_UPSTREAMS] + i;
+}
+
+bool image_upstream_tls(const struct image *im, uint32_t i)
+{
+	return image_string(im, image_upstream(im, i)->tls)[0] != '\0';
 }
 
 uint32_t image_n_files(const struct image *im)

@@ -27,6 +27,7 @@ static const char *const words[] = {
 	[REASON_QTYPE] = "qtype",
 	[REASON_SPECIAL_NAME] = "special-name",
 	[REASON_UPSTREAM] = "upstream",
+	[REASON_UPSTREAM_TLS] = "upstream-tls",
 	[REASON_PIN_FAILED] = "pin-failed",
 	[REASON_QUOTA] = "quota",
 	[REASON_ALERT] = "alert",

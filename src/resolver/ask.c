@@ -65,6 +65,12 @@ static uint32_t upstream_of(const struct task *task)
 	return task->first_upstream + task->upstream;
 }
 
+/* Nobody can read its length either, then. */
+static bool over_tls(const struct resolver *r, const struct task *task)
+{
+	return image_upstream_tls(r->im, upstream_of(task));
+}
+
 /* Sends to task->upstream. False where the shell cannot. */
 static bool send_ask(struct resolver *r, struct task *task)
 {
@@ -78,6 +84,7 @@ static bool send_ask(struct resolver *r, struct task *task)
 	task->ask.edns = !task->plain;
 	task->ask.dnssec_ok = task->key.dnssec_ok;
 	task->ask.ask_authentic = r->settings.trust_ad;
+	task->ask.padded = over_tls(r, task);
 	task->ask.name = task->current;
 	randomize_case(r, &task->ask.name);
 	ask.len = dns_ask_write(&task->ask, wire);
@@ -100,12 +107,13 @@ static void ask_next(struct resolver *r, struct task *task)
 			if (!choose(r, task))
 				break;
 		}
-		task->stream = task->plain = false;
+		task->plain = false;
+		task->stream = over_tls(r, task); /* as large as it is, on a connection that nobody can write to */
 		if (send_ask(r, task))
 			return;
 		task->tried |= (uint8_t)(1u << task->upstream);
 	}
-	task_fail(r, task, REASON_UPSTREAM);
+	task_fail(r, task, task->tls_failed ? REASON_UPSTREAM_TLS : REASON_UPSTREAM);
 }
 
 /* The same upstream again, in another way. Each way is gone at most once: tries bounds them too. */
@@ -121,6 +129,7 @@ void ask_start(struct resolver *r, struct task *task)
 {
 	task->tries = 0;
 	task->tried = 0;
+	task->tls_failed = false;
 	ask_next(r, task);
 }
 
@@ -157,6 +166,7 @@ void resolver_upstream_failed(struct resolver *r, uint32_t ref)
 	if (!task || task->state != TASK_ASKING)
 		return;
 	upstream_silent(r, upstream_of(task));
+	task->tls_failed = over_tls(r, task);
 	try_failed(r, task);
 }
 

@@ -23,7 +23,8 @@
 
 struct ask {
 	bool open; /* there is a socket; false, as fresh pages are */
-	bool busy; /* with a question; else the socket is kept: UDP, without address and port */
+	bool busy; /* with a question; else the socket is kept: without address and port */
+	bool tls;  /* ref is a question that postern-tls has */
 	int fd;
 	uint32_t ref;
 	uint16_t generation; /* of the socket */
@@ -80,8 +81,19 @@ void ask_close(struct shell *s, uint32_t ref)
 
 	if (a->busy && a->ref == ref)
 		close_ask(a);
+	else if (a->tls && a->ref == ref)
+		tls_forget(s, ref);
 	else
 		pipeline_forget(conns_book(s), ref);
+	ask_ended(s, ref);
+}
+
+void ask_ended(struct shell *s, uint32_t ref)
+{
+	struct ask *a = ask_of(s, ref);
+
+	if (a->ref == ref)
+		a->tls = false;
 }
 
 /* Connects and sends. */
@@ -126,6 +138,12 @@ int ask_open(struct shell *s, const struct upstream_ask *ask)
 	int rc;
 
 	close_ask(a);
+	a->tls = false;
+	if (image_upstream_tls(s->im, ask->upstream)) {
+		a->ref = ask->ref;
+		a->tls = true;
+		return tls_ask(s, ask);
+	}
 	if (ask->stream)
 		return pipeline_ask(conns_book(s), ask->upstream, ask->ref, ask->data, ask->len);
 	rc = take_socket(s, a, ask, up->addr.family);

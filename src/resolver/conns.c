@@ -15,6 +15,8 @@
 
 #include "shell.h"
 
+static_assert(RESOLVER_UPSTREAMS_MAX <= PIPELINE_UPSTREAMS_MAX, "each has its connections");
+
 struct conn {
 	bool connected;
 	int fd;

@@ -26,6 +26,7 @@ static int on_image(struct shell *s, struct msg_image *m, int fd)
 		return rc;
 	resolver_flush(s->core); /* records name rules of the old image */
 	pipeline_reset(conns_book(s));
+	s->generation = m->generation;
 	s->im = im;		 /* questions under way are asked again, of the new one's upstreams */
 	resolver_set_image(s->core, im, m->generation);
 	image_unmap(old);
@@ -66,6 +67,8 @@ static int on_ping(struct shell *s, const struct message_header *h)
 
 static int on_peer(struct shell *s, const struct msg_peer *m, int fd)
 {
+	if (m->role == ROLE_TLS)
+		return tls_connect(s, fd);
 	if (m->role != ROLE_AUDIT) {
 		close(fd);
 		return -EPROTO;

@@ -96,6 +96,8 @@ static int dispatch(struct shell *s, const struct loop_event *e)
 	case SOURCE_CONN:
 		conn_event(s, e->ref, e->events);
 		return 0;
+	case SOURCE_TLS:
+		return tls_receive(s);
 	}
 	return -EPROTO;
 }
@@ -148,6 +150,7 @@ static int start(struct shell *s)
 		signal(ignored[i], SIG_IGN); /* the end is the end of the channel */
 	channel_init(&s->gate, CHANNEL_FD, ROLE_RESOLVER, ROLE_GATE);
 	channel_init(&s->audit.channel, -1, ROLE_RESOLVER, ROLE_AUDIT);
+	channel_init(&s->tls.channel, -1, ROLE_RESOLVER, ROLE_TLS);
 	s->core = resolver_new(&ports, s);
 	s->streams = streams_new();
 	s->asks = asks_new();

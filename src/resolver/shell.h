@@ -9,6 +9,7 @@
  *   streams.c    their TCP side
  *   asks.c       questions to upstreams: their UDP sockets
  *   conns.c      TCP connections to upstreams
+ *   tls.c        questions for postern-tls
  */
 #ifndef POSTERN_RESOLVER_SHELL_H
 #define POSTERN_RESOLVER_SHELL_H
@@ -21,6 +22,8 @@
 #include "postern/pipeline.h"
 #include "postern/resolver.h"
 
+#include "parts.h"
+
 #define STUBS_MAX (2u * (SANDBOX_LOCAL_MAX + 1))
 #define INTERFACES_MAX 1024	/* remembered names */
 #define INTERFACE_TRUST_MS 1000 /* how long */
@@ -31,7 +34,7 @@
 #define STREAM_IDLE_MS 10000
 #define STREAM_BUFFERS_MAX 64	/* connections whose answers do not fit the kernel's buffer; the next is closed */
 
-enum source { SOURCE_GATE, SOURCE_DATAGRAM, SOURCE_LISTENER, SOURCE_STREAM, SOURCE_ASK, SOURCE_CONN };
+enum source { SOURCE_GATE, SOURCE_DATAGRAM, SOURCE_LISTENER, SOURCE_STREAM, SOURCE_ASK, SOURCE_CONN, SOURCE_TLS };
 
 /* A port on an address: UDP and TCP. */
 struct stub {
@@ -50,6 +53,11 @@ struct interface {
 	char name[SELECTOR_IFNAME_MAX];
 };
 
+struct to_tls {
+	struct channel channel; /* fd -1: not there yet */
+	struct parts answer;
+};
+
 struct streams;
 struct asks;
 struct conns;
@@ -60,6 +68,7 @@ struct shell {
 	struct event_sink audit;
 	struct resolver *core;
 	struct image *im;
+	uint32_t generation; /* of im */
 	uint64_t now_ms;
 	int ioctl_fd; /* to ask names of interfaces with */
 	int linkwatch_fd;
@@ -68,6 +77,7 @@ struct shell {
 	struct streams *streams;
 	struct asks *asks;
 	struct conns *conns;
+	struct to_tls tls;
 };
 
 /* gate.c: each 0 or why the process has to end */
@@ -104,11 +114,19 @@ void streams_close_slot(struct shell *s, uint16_t slot);
 struct asks *asks_new(void);
 int ask_open(struct shell *s, const struct upstream_ask *ask);
 void ask_close(struct shell *s, uint32_t ref);
+/* postern-tls has no more to say on it. */
+void ask_ended(struct shell *s, uint32_t ref);
 void ask_event(struct shell *s, struct loop_ref ref);
 
 /* conns.c */
 struct conns *conns_new(struct shell *s);
 struct pipeline *conns_book(const struct shell *s);
 void conn_event(struct shell *s, struct loop_ref ref, uint32_t events);
+
+/* tls.c: 0 or why the process has to end; asking: or why it cannot be asked */
+int tls_connect(struct shell *s, int fd);
+int tls_receive(struct shell *s);
+int tls_ask(struct shell *s, const struct upstream_ask *ask);
+void tls_forget(struct shell *s, uint32_t ref);
 
 #endif

@@ -67,6 +67,7 @@ struct task {
 	bool stale;	       /* it pins such an answer */
 	bool ahead;	       /* asked for nobody, before the kept reply ends */
 	uint64_t stale_ms;     /* when clients have waited long enough; 0: nothing to serve then */
+	bool tls_failed;       /* a connection over TLS broke while it was asked */
 	bool plain;	       /* without EDNS: the upstream does not understand it */
 	struct draft draft;
 };

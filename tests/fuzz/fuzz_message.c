@@ -13,6 +13,7 @@
 
 #include "../../src/audit/line.h"
 #include "../../src/control/reply.h"
+#include "../../src/resolver/parts.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
@@ -56,6 +57,23 @@ static void use_sandbox(const struct msg_sandbox *m)
 		abort();
 }
 
+/* The message as a part of an answer, and again as the one behind it, until it does not fit. */
+static void use_part(struct msg_tls_answer *m)
+{
+	static struct parts p;
+
+	p.ref = p.total = p.have = 0;
+	for (unsigned int i = 0; i < 100; i++) {
+		int rc = parts_take(&p, m);
+
+		if (rc >= 0 && (p.have > p.total || p.total > sizeof(p.bytes) || (rc == 1) != (p.have == p.total)))
+			abort();
+		if (rc != 0)
+			return;
+		m->offset += m->len;
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	static union message_buffer m;
@@ -89,5 +107,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	if (type == MSG_SANDBOX || type == MSG_SANDBOX_ADD)
 		use_sandbox((const struct msg_sandbox *)&m);
 	use_reply(&m);
+	if (type == MSG_TLS_ANSWER)
+		use_part((struct msg_tls_answer *)&m);
 	return 0;
 }

@@ -31,7 +31,7 @@ RUNTIME = "/run/postern"
 AUDIT = "/var/log/postern"
 # in the order of enum role: their uids are UID_BASE and so on
 ROLES = ("posternd", "postern-policy", "postern-resolver", "postern-verdict", "postern-attribute", "postern-audit",
-         "postern-control")
+         "postern-control", "postern-tls")
 
 
 NO_QUERY_LIMIT = "limits: { queries_per_s = 1000000; queries_burst = 1000000; };"  # as good as none

@@ -191,6 +191,13 @@ bool policy_text_line(struct policy_text *p, char *line)
 			image_build_upstream(p->b, &u);
 		return true;
 	}
+	if (!strcmp(word, "upstream-tls")) {
+		struct image_upstream u = {.port = 853, .tls = image_build_string(p->b, "dns.example")};
+
+		if (addr_parse(save, &u.addr) == 0)
+			image_build_upstream(p->b, &u);
+		return true;
+	}
 	if (!strcmp(word, "zone")) {
 		zone(p, save);
 		return true;

@@ -55,6 +55,8 @@ static int on_ask(void *ctx, const struct upstream_ask *ask)
 	struct scenario *s = ctx;
 	char name[DNS_NAME_TEXT_MAX], type[32];
 	struct dns_query q;
+	size_t want_len;
+	bool tls;
 
 	if (s->ask_full)
 		return -EMFILE;
@@ -63,15 +65,19 @@ static int on_ask(void *ctx, const struct upstream_ask *ask)
 		return 0;
 	}
 	/* name, type, and our own OPT: nothing of the client's has room */
-	if (ask->len != DNS_HEADER_SIZE + q.name.len + 4u + (q.edns ? DNS_OPT_SIZE : 0) ||
-		(q.flags & ~(DNS_AD | DNS_CD)) != DNS_RD || (q.edns && q.udp_size != DNS_DATAGRAM_MAX))
+	tls = image_upstream_tls(s->im, ask->upstream);
+	want_len = DNS_HEADER_SIZE + q.name.len + 4u + (q.edns ? DNS_OPT_SIZE : 0);
+	if (tls && q.edns) /* but for padding, which says nothing */
+		want_len = (want_len + 2 * DNS_OPTION_SIZE + DNS_PAD_BLOCK - 1) / DNS_PAD_BLOCK * DNS_PAD_BLOCK;
+	if (ask->len != want_len || (q.flags & ~(DNS_AD | DNS_CD)) != DNS_RD ||
+		(q.edns && q.udp_size != DNS_DATAGRAM_MAX))
 		scenario_fail(s, "what goes upstream is more than name and type");
 	dns_name_lower(&q.name);
 	s->ask_ref = ask->ref;
 	memcpy(s->ask, ask->data, ask->len);
 	s->ask_len = ask->len;
 	scenario_action(s, "ask %u %s %s%s%s%s%s%s", ask->upstream, dns_name_to_text(&q.name, name),
-		wire_type_text(q.qtype, type, sizeof(type)), ask->stream ? " tcp" : "", q.edns ? "" : " plain",
+		wire_type_text(q.qtype, type, sizeof(type)), tls ? " tls" : ask->stream ? " tcp" : "", q.edns ? "" : " plain",
 		q.dnssec_ok ? " do" : "", q.flags & DNS_AD ? " ad" : "", q.flags & DNS_CD ? " cd" : "");
 	return 0;
 }

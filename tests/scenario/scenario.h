@@ -9,6 +9,7 @@
  *	rule ACTION PRIORITY NAME,... [ports=443,...] [trust] [strip] [nxdomain] [override=NAME/TTL] [qtype=TYPE]
  *						NAME may be !PROTECTION/CONFIDENCE instead
  *	setting NAME VALUE			of image_settings; at first prefetch and stale_max_s are 0
+ *	upstream-tls ADDRESS			one that is asked over TLS
  *	upstreams N				of addresses without meaning; upstream ADDRESS: a real one (test_resolver.py)
  *	zone NAME N [private=PREFIX,...]		a forward zone with N more upstreams, behind them
  *	local NAME ADDRESS|NAME [ttl=60]	a local record

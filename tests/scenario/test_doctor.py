@@ -15,7 +15,7 @@ import unittest
 import builds
 
 FAKEGATE, CONTROL, POSTERN, POLICY, SOURCE = sys.argv[1:6]
-USERS = ["gate", "policy", "resolver", "verdict", "attribute", "audit", "control"]
+USERS = ["gate", "policy", "resolver", "verdict", "attribute", "audit", "control", "tls"]
 AUDIT_UID = 64105
 
 

@@ -19,6 +19,7 @@ struct bad_row {
 /* a rule group in line 2 */
 #define GROUP(members) P "rule_groups = ( { " members " } );\n"
 #define EGRESS(members) P "egress = ( { name = \"e\"; " members " } );\n"
+#define TLS(members) "policies = \"p.conf\"; upstreams = { " members "; };\n"
 #define C "policies = \"p.conf\"; upstreams = \"192.0.2.53\";\n"
 #define BOX(members) C "sandboxes = ( { name = \"a\"; policy = \"p\"; " members " } );\n"
 #define OUTPUT(members) C "audit = { outputs = (\n{ " members " } ); };\n"
@@ -219,6 +220,22 @@ static const struct bad_row bad_rows[] = {
 	{"postern.conf", "policies = \"\";\n", "postern.conf:1: an empty path in `policies`: remove it"},
 	{"postern.conf", "policies = \"p.conf\"; upstreams = \"dns.example\";\n", "postern.conf:1: \"dns.example\" is no upstream: write an address"},
 	{"postern.conf", "policies = \"p.conf\"; upstreams = \"192.0.2.1:0\";\n", "postern.conf:1: \"192.0.2.1:0\" is no upstream: write an address"},
+	{"postern.conf", "policies = \"p.conf\"; upstreams = [ 53 ];\n", "postern.conf:1: an upstream that is neither a string nor a group"},
+	{"postern.conf", TLS("tls = \"dns.example\"; ca = \"ca.pem\""), "postern.conf:1: an upstream without \"address\""},
+	{"postern.conf", TLS("address = \"192.0.2.1\"; ca = \"ca.pem\""), "postern.conf:1: an upstream without \"tls\""},
+	{"postern.conf", TLS("address = \"192.0.2.1:853\"; tls = \"dns.example\"; ca = \"ca.pem\""),
+		"postern.conf:1: \"192.0.2.1:853\" is no address: write one, and `port` beside it where it is not 853"},
+	{"postern.conf", TLS("address = \"192.0.2.1\"; tls = \"192.0.2.1\"; ca = \"ca.pem\""),
+		"postern.conf:1: \"192.0.2.1\" is no name that a certificate could carry"},
+	{"postern.conf", TLS("address = \"192.0.2.1\"; tls = \"*.example\"; ca = \"ca.pem\""),
+		"postern.conf:1: \"*.example\" is no name that a certificate could carry"},
+	{"postern.conf", TLS("address = \"192.0.2.1\"; tls = \"\"; ca = \"ca.pem\""), "postern.conf:1: \"\" is no name that a certificate could carry"},
+	{"postern.conf", TLS("address = \"192.0.2.1\"; tls = \"dns.example\"; ca = \"none.pem\""), "none.pem does not exist: create it or correct the path"},
+	{"postern.conf", TLS("address = \"192.0.2.1\"; tls = \"dns.example\"; ca = \"p.conf\""), "p.conf: it holds no certificate: give a file with"},
+	{"postern.conf", TLS("address = \"192.0.2.1\"; tls = \"dns.example\"; ca = \"ca.pem\"; port = 65536"), "postern.conf:1: 65536 is no port: write 1 to 65535"},
+	{"postern.conf", TLS("address = \"192.0.2.1\"; tls = \"dns.example\"; ca = \"ca.pem\"; name = \"x\""), "postern.conf:1: an upstream has no setting \"name\""},
+	{"postern.conf", "policies = \"p.conf\"; upstreams = ( \"192.0.2.1\", { address = \"192.0.2.2\"; tls = \"dns.example\"; ca = \"ca.pem\"; } );\n",
+		"postern.conf:1: some upstreams have `tls` and some have not: names would go out in clear text whenever TLS fails"},
 	{"postern.conf", C "stub_port = 0;\n", "postern.conf:2: stub_port = 0 is out of range: write 1 to 65535"},
 	{"postern.conf", C "stub_port = \"53\";\n", "postern.conf:2: \"stub_port\" is of the wrong kind: write a whole number without quotes"},
 	{"postern.conf", C "stub_port = 15400;\n", "stub_port = 15400 lies among the 256 ports from local_stub_port = 15301 on: move one of them"},

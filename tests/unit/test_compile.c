@@ -22,6 +22,7 @@ static void good_files(void)
 {
 	kit_write("postern.conf", good_config);
 	kit_write("p.conf", good_policy);
+	kit_write("ca.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n");
 }
 
 /* The output holds @want; and nothing was written to the image where an error was wanted. */
@@ -313,6 +314,23 @@ static void test_settings(struct kit *k)
 	CHECK_STR(image_sandbox(im, 2)->selectors[0].cgroup, "a.slice/b");
 	CHECK(image_sandbox(im, 3)->selectors[1].uid == 4000000000u && image_sandbox(im, 4)->kind == SANDBOX_HOST);
 	CHECK(image_n_files(im) == 3); /* postern.conf, what it includes, the policy */
+	CHECK(!image_upstream_tls(im, 0));
+	image_unmap(im);
+}
+
+static void test_tls(struct kit *k)
+{
+	struct image *im = NULL;
+
+	kit_write("policies/p.conf", good_policy);
+	kit_write("ca.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n");
+	kit_write("postern.conf", "policies = \"policies/p.conf\";\nupstreams = ( { address = \"192.0.2.1\"; tls = \"dns.example\"; ca = \"ca.pem\"; },\n"
+		"{ address = \"2001:db8::1\"; tls = \"dns.example\"; ca = \"ca.pem\"; port = 8853; } );\n");
+	(void)settings(k, &im);
+	CHECK(image_n_upstreams(im) == 2 && image_upstream_tls(im, 0) && image_upstream_tls(im, 1));
+	CHECK(image_upstream(im, 0)->port == 853 && image_upstream(im, 1)->port == 8853 && image_upstream(im, 1)->addr.family == ADDR_V6);
+	CHECK_STR(image_string(im, image_upstream(im, 1)->tls), "dns.example");
+	CHECK_STR(image_string(im, image_upstream(im, 1)->ca), "-----BEGIN CERTIFICATE-----\nAAAA\n");
 	image_unmap(im);
 }
 
@@ -430,6 +448,7 @@ int main(void)
 	test_includes(&k);
 	test_all(&k);
 	test_settings(&k);
+	test_tls(&k);
 	test_fields(&k);
 	test_protection(&k);
 	test_shared_list(&k);

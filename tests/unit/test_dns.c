@@ -242,6 +242,19 @@ static void test_ask(void)
 	size_t len = dns_ask_write(&a, wire);
 	struct dns_query q;
 
+	a.padded = true; /* to a whole number of blocks, whatever the name */
+	for (unsigned int n = 1; n <= 60; n++) {
+		struct dns_ask b = a;
+		char text[2 * 60 + 9];
+
+		memset(text, 'x', n);
+		memcpy(text + n, ".example", 9);
+		b.name = name_of(text);
+		len = dns_ask_write(&b, wire);
+		CHECK(len % DNS_PAD_BLOCK == 0 && dns_query_parse(wire, len, &q) == 0 && q.edns && dns_name_equal(&q.name, &b.name));
+	}
+	a.padded = false;
+	len = dns_ask_write(&a, wire);
 	CHECK(dns_query_parse(wire, len, &q) == 0 && q.edns && q.udp_size == 1232 && q.qtype == DNS_TYPE_AAAA);
 	CHECK(dns_ask_check(&a, wire, len) == DNS_CHECK_WRONG); /* our own question, sent back */
 	wire[2] |= 0x80;
