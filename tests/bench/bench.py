@@ -16,7 +16,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import benchlab  # noqa: E402 (found through the line above)
 import onegate  # noqa: E402
-from benchlab import PEERS, PORT, STUB, UPSTREAM, cpu_ns, driver, labcell, median  # noqa: E402
+from benchlab import PEERS, PORT, STUB, UPSTREAM, LabError, cpu_ns, driver, labcell, median  # noqa: E402
 
 TURNS = 7
 
@@ -140,6 +140,57 @@ def row_uncached(b):
     os.kill(dnsmasq, 15)
     compare_rate("uncached", found, "pinned answers", {"dnsmasq --nftset": 3})
     compare_cpu("uncached", found, "CPU a pinned answer, all processes")
+
+
+# ---- the log ----------------------------------------------------------------------------------------------------------
+
+LOGS = {"log on": "all_queries = true; window_ms = 100; per_sandbox = 8192;",
+        "log off": "all_queries = false;",
+        "log on, in four formats": "all_queries = true; window_ms = 100; per_sandbox = 8192; outputs = ( "
+                                   '{ format = "route53"; }, { format = "vpc-flow"; }, { format = "ocsf"; } );'}
+
+
+def log_turns(b, per_turn):
+    """per_turn(turn, kind) -> (first name, names, queries): of one run, as the contestants' turns."""
+    def contestant(kind):
+        def run(i):
+            b.postern.write_conf(benchlab.CONF.replace('audit: { directory = "/var/log/postern"; };', "audit: { %s };" % LOGS[kind]))
+            b.postern.cli("reload", check=True)
+            first, names, queries = per_turn(i, kind)
+            if names < queries:  # fills the cache
+                b.load(b.address["postern"], 53, "log.bench", first, names, names, window=8, sockets=4)
+            before, seen = cpu_ns(b.postern_pids()), benchlab.recorded(b, "log.bench")
+            got = b.load(b.address["postern"], 53, "log.bench", first, names, queries, window=8 if names < queries else 4)
+            time.sleep(0.4)  # what trails an answer counts too: the window, and the writing
+            turn = Turn(got, cpu_ns(b.postern_pids()) - before)
+            seen = benchlab.recorded(b, "log.bench") - seen
+            wanted = queries + (names if names < queries else 0)
+            if kind != "log off" and not queries <= seen <= wanted:
+                raise LabError(f"{kind}: {queries} queries, {seen} recorded")
+            return turn
+        return run
+    return turns({kind: contestant(kind) for kind in LOGS})
+
+
+def row_log(b):
+    """Every query recorded, beside no permitted one: 1,000 cached names, and names that nobody asked before."""
+    b.start_postern()
+    number = {"n": 0}
+
+    def fresh(_turn, _kind):
+        number["n"] += 1000
+        return 1000 + number["n"], 1000, 1000
+
+    for what, plan in (("cached", lambda _turn, _kind: (0, 1000, 40000)), ("distinct names", fresh)):
+        found = log_turns(b, plan)
+        off = [t.cpu for t in found["log off"]]
+        for kind in ("log on", "log on, in four formats"):
+            ratio = ratio_of([t.cpu for t in found[kind]], off)
+            target = 1.25 if kind == "log on" else None
+            say(f"log, CPU an answer, all processes, {what}", f"{us(median([t.cpu for t in found[kind]]))} with {kind}", "log off",
+                us(median(off)), ratio, target and f"<= {target}", target and ratio <= target)
+    b.postern.write_conf(benchlab.CONF)
+    b.postern.cli("reload", check=True)
 
 
 def row_latency(b):
@@ -266,7 +317,7 @@ def row_memory(b):
 
 
 # in the order in which they run: memory is idle only at first
-ROWS = {"memory": row_memory, "pins": row_pins, "cached": row_cached, "cached-bare": row_cached_bare, "uncached": row_uncached,
+ROWS = {"memory": row_memory, "pins": row_pins, "cached": row_cached, "cached-bare": row_cached_bare, "uncached": row_uncached, "log": row_log,
         "latency": row_latency, "refused": row_refused, "throughput": row_throughput, "connects": row_connects}
 
 
