@@ -24,7 +24,8 @@ static uint64_t due_of(const struct cache_entry *e)
 	return e->expires_ms - lead_ms;
 }
 
-static void ask_ahead(struct resolver *r, struct cache_entry *e)
+/* False: not now. True: @e may be another entry already, as some questions are answered at once. */
+static bool ask_ahead(struct resolver *r, struct cache_entry *e)
 {
 	struct owner *owner = owners_get(r->owners, e->slot);
 	struct dns_name name;
@@ -33,21 +34,24 @@ static void ask_ahead(struct resolver *r, struct cache_entry *e)
 
 	if (!owner || owner->epoch != e->epoch || owner->n_ahead == PREFETCH_TASKS_PER_SANDBOX || r->n_ahead == PREFETCH_TASKS_MAX ||
 		dns_name_from_wire(cache_wire(e) + DNS_QUESTION_AT, e->name_len, &name) < 0)
-		return;
+		return false;
 	cache_key_make(r->cache, &name, e->slot, e->qtype, &key);
 	if (e->dnssec_ok)
 		cache_key_dnssec(&key);
 	key.epoch = e->epoch;
-	if (tasks_find(r->tasks, &key) || failures_find(r->failures, &key, r->now_ms))
-		return;
+	if (tasks_find(r->tasks, &key))
+		return true;
+	if (failures_find(r->failures, &key, r->now_ms))
+		return false;
 	task = task_start(r, &key, e->rule);
 	if (!task)
-		return;
+		return false;
 	task->ahead = true;
 	owner->n_ahead++;
 	r->n_ahead++;
 	count(r, COUNTER_RESOLVER_prefetches);
 	resolve_name(r, task, &key.name);
+	return true;
 }
 
 void ahead_hit(struct resolver *r, struct cache_entry *e)
@@ -56,8 +60,8 @@ void ahead_hit(struct resolver *r, struct cache_entry *e)
 	const struct prefetch_item item = {.due_ms = due_ms, .hash = e->hash, .slot = e->slot};
 
 	e->ahead = due_ms == 0 || due_ms <= r->now_ms || prefetch_add(r->prefetch, &item);
-	if (due_ms && due_ms <= r->now_ms)
-		ask_ahead(r, e);
+	if (due_ms && due_ms <= r->now_ms && !ask_ahead(r, e))
+		e->ahead = false;
 }
 
 void ahead_run(struct resolver *r)
@@ -69,10 +73,8 @@ void ahead_run(struct resolver *r)
 
 		if (!e || due_of(e) != item.due_ms || e->expires_ms <= r->now_ms)
 			continue; /* another reply stands there, with a moment of its own */
-		if (e->used_ms < e->stored_ms + (e->expires_ms - e->stored_ms) / 2)
+		if (e->used_ms < e->stored_ms + (e->expires_ms - e->stored_ms) / 2 || !ask_ahead(r, e))
 			e->ahead = false; /* the next hit, if there is one, asks at once */
-		else
-			ask_ahead(r, e);
 	}
 }
 

@@ -224,10 +224,10 @@ size_t hit_answer(struct resolver *r, struct cache_entry *e, const struct client
 	if (!dns_answer_truncated(out))
 		cap_ttls(out, e->ttl_at, e->n_ttls, age_s(r, e->stored_ms), cap_s);
 	count(r, COUNTER_RESOLVER_cache_hits);
-	if (!e->ahead)
-		ahead_hit(r, e);
 	o.ttl_s = data_s < cap_s ? data_s : cap_s;
 	record_outcome(r, &r->key, &o, 1, c);
+	if (!e->ahead)
+		ahead_hit(r, e); /* the entry may be another behind it */
 	return n;
 }
 
