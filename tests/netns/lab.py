@@ -76,7 +76,8 @@ def _inside(main, place):
         main(place())
     except Skip as e:
         print(f"skipped: {e}")
-        return labcell.SKIP
+        if not _failed:
+            return labcell.SKIP
     except Exception:  # the report below is the same for each
         traceback.print_exc()
         _failed.append("ended by an exception")
