@@ -21,7 +21,7 @@ struct budget {
 	struct bucket buckets[BUDGET_BUCKETS];
 };
 
-#define BUDGET_TOTAL_SCALE 4 /* of all zones of a sandbox together */
+#define BUDGET_TOTAL_SCALE 5 /* of all zones of a sandbox together */
 
 /* @scale: 1 for a zone. */
 void budget_charge(struct budget *b, unsigned int scale, uint32_t now_s, uint32_t bits, uint32_t names);

@@ -152,23 +152,32 @@ static enum confidence highest(enum confidence a, enum confidence b)
 	return a > b ? a : b;
 }
 
+/*
+ * Charges a new name, and says what its budgets show then. What goes to a zone that shows all it can is not counted in the total again:
+ * one tunnel does not make everything else of its sandbox look like one.
+ */
+static enum confidence charge(struct detect *d, const struct detect_question *q, struct budget *zone, uint32_t bits)
+{
+	struct budget *total = &d->boxes[q->slot].total;
+	uint32_t now_s = (uint32_t)(q->now_ms / 1000);
+
+	if (zone) {
+		budget_charge(zone, 1, now_s, bits, 1);
+		if (budget_confidence(zone, 1) == CONFIDENCE_HIGH)
+			return CONFIDENCE_HIGH;
+	}
+	budget_charge(total, BUDGET_TOTAL_SCALE, now_s, bits, 1);
+	return highest(zone ? budget_confidence(zone, 1) : CONFIDENCE_NONE, budget_confidence(total, BUDGET_TOTAL_SCALE));
+}
+
 static void judge_tunnel(struct detect *d, const struct detect_question *q, const struct zone_labels *l,
 	struct detect_finding *f)
 {
-	struct budget *zone = zone_budget(d, q, l, f->trace.zone_labels), *total = &d->boxes[q->slot].total;
-	uint32_t now_s = (uint32_t)(q->now_ms / 1000);
-	enum confidence c;
+	struct budget *zone = zone_budget(d, q, l, f->trace.zone_labels);
+	enum confidence c = charge(d, q, zone, f->trace.bits);
 
-	budget_charge(total, BUDGET_TOTAL_SCALE, now_s, f->trace.bits, 1);
-	c = budget_confidence(total, BUDGET_TOTAL_SCALE);
-	if (zone) {
-		budget_charge(zone, 1, now_s, f->trace.bits, 1);
-		c = highest(c, budget_confidence(zone, 1));
-	} else {
-		f->full = true;
-		c = f->trace.bits ? CONFIDENCE_HIGH : c;
-	}
-	f->confidence[PROTECTION_DNS_TUNNELING] = c;
+	f->full = !zone;
+	f->confidence[PROTECTION_DNS_TUNNELING] = !zone && f->trace.bits ? CONFIDENCE_HIGH : c;
 }
 
 /*
@@ -231,15 +240,11 @@ void detect_nxdomain(struct detect *d, const struct detect_question *q, const st
 {
 	uint32_t now_s = (uint32_t)(q->now_ms / 1000);
 	struct zone_labels l;
-	struct budget *zone;
 
 	ASSERT(q->slot < SANDBOX_MAX);
 	zone_cut(q->name, &l);
 	if (!trace->novel || trace->zone_labels > l.n)
 		return;
-	zone = zone_budget(d, q, &l, trace->zone_labels);
-	if (zone)
-		budget_charge(zone, 1, now_s, trace->bits / 2, 1);
-	budget_charge(&d->boxes[q->slot].total, BUDGET_TOTAL_SCALE, now_s, trace->bits / 2, 1);
+	(void)charge(d, q, zone_budget(d, q, &l, trace->zone_labels), trace->bits / 2u);
 	strangers_missing(&d->boxes[q->slot].strangers, now_s, trace->stranger);
 }

@@ -20,7 +20,7 @@ import time
 
 import labcell
 
-QTYPE = {"A": 1, "AAAA": 28}
+QTYPE = {"A": 1, "TXT": 16, "AAAA": 28}
 RCODE = {0: "NOERROR", 1: "FORMERR", 2: "SERVFAIL", 3: "NXDOMAIN", 5: "REFUSED"}
 PROTOCOL = {"icmp": 1, "tcp": 6, "udp": 17, "ipv6-icmp": 58, "icmpv6": 58}
 UNIT_S = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}

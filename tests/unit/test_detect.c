@@ -160,6 +160,10 @@ static void test_sandboxes(void)
 	CHECK(until_high(d, 1, "evil.example") < 100);
 	CHECK(ask(d, 1, "evil.example", 0, &full) == CONFIDENCE_NONE); /* not new */
 	CHECK(ask(d, 1, "evil.example", 9999, &full) == CONFIDENCE_HIGH && ask(d, 1, "evil.example", 9999, &full) == CONFIDENCE_HIGH);
+	/* who keeps knocking at a zone that is shut does not shut the others */
+	for (unsigned int i = 0; i < 2000; i++)
+		CHECK(ask(d, 1, "evil.example", 20000 + i, &full) == CONFIDENCE_HIGH);
+	CHECK(ask(d, 1, "honest.example", 1, &full) == CONFIDENCE_NONE);
 	CHECK(ask(d, 2, "evil.example", 9999, &full) == CONFIDENCE_NONE);
 	CHECK(ask(d, SANDBOX_MAX - 1, "evil.example", 9999, &full) == CONFIDENCE_NONE);
 	detect_forget(d, 1);
