@@ -11,7 +11,7 @@ _postern() {
 	local kinds="start stop policy policy-failed sandbox dns pin refusal alert cut tamper suppressed"
 	local reasons="never-resolved pin-expired blocked-name port-not-allowed protocol-not-allowed always-denied private-address
 		ingress no-sandbox malformed flood forged-source no-rule rule redirection rebinding qtype special-name upstream upstream-tls pin-failed quota alert
-		would-block overload dns-tunneling dga dictionary-dga"
+		overload dns-tunneling dga dictionary-dga"
 	local words=
 
 	COMPREPLY=()
@@ -26,6 +26,8 @@ _postern() {
 	--sandbox) words=$(_postern_sandboxes) ;;
 	--kind) words=$kinds ;;
 	--reason) words=$reasons ;;
+	--action) words="allow alert block refuse drop would-block" ;;
+	--mode) words="enforce audit" ;;
 	--since) words="90s 10m 2h 1d" ;;
 	--qtype) words="A AAAA MX TXT SRV HTTPS" ;;
 	--interface) words=$(ls /sys/class/net 2>/dev/null) ;;
@@ -43,10 +45,10 @@ _postern() {
 			case $before in
 			sandbox) words="list add remove" ;;
 			remove) words=$(_postern_sandboxes) ;;
-			*) words="--policy --interface --source --cgroup --uid --host $common" ;;
+			*) words="--policy --interface --source --cgroup --uid --host --mode --fail-open $common" ;;
 			esac
 			;;
-		audit) words="--follow --lines --since --sandbox --kind --reason --name --directory $common" ;;
+		audit) words="--follow --lines --since --sandbox --kind --action --reason --name --directory $common" ;;
 		doctor) words="--rules $common" ;;
 		help) words="check explain status pins sandbox reload audit doctor version" ;;
 		*) words=$common ;;

@@ -53,6 +53,8 @@
 	X(RESOLVER, rate_limited)     \
 	X(RESOLVER, protection_matches) \
 	X(RESOLVER, protection_full)  \
+	X(RESOLVER, would_block)      \
+	X(RESOLVER, failed_open)      \
 	X(RESOLVER, events_lost)
 
 #define COUNTERS_VERDICT(X)          \
@@ -62,6 +64,7 @@
 	X(VERDICT, dropped)          \
 	X(VERDICT, malformed)        \
 	X(VERDICT, races_settled)    \
+	X(VERDICT, would_block)      \
 	X(VERDICT, attributed)       \
 	X(VERDICT, unattributed)     \
 	X(VERDICT, attribution_late) \

@@ -34,7 +34,7 @@ enum event_kind {
 	EVENT_DNS,	    /* a DNS decision: names[0] = QNAME */
 	EVENT_PIN,	    /* granted, renewed, refused: names[0], peer address */
 	EVENT_REFUSAL,	    /* packets that no rule and no pin let through */
-	EVENT_ALERT,	    /* packets let through by an ALERT rule */
+	EVENT_ALERT,	    /* packets let through and recorded: an ALERT rule, or audit mode */
 	EVENT_CUT,	    /* an established flow ended because the policy no longer allows it */
 	EVENT_TAMPER,	    /* someone else changed our table: pid, exe = writer */
 	EVENT_SUPPRESSED,   /* count events of reason were not recorded one by one */
@@ -42,6 +42,7 @@ enum event_kind {
 };
 
 enum event_action { EVENT_ACTION_NONE, EVENT_ALLOWED, EVENT_ALERTED, EVENT_BLOCKED, EVENT_REFUSED, EVENT_DROPPED,
+	EVENT_WOULD_BLOCK, /* sandbox in audit mode: let through, and reason and rule are those of the refusal that it would be */
 	EVENT_ACTION_COUNT };
 
 /* Who sent a packet, as far as it could be found. */
@@ -98,6 +99,7 @@ struct event {
 const char *event_kind_text(enum event_kind k);
 enum event_kind event_kind_parse(const char *text); /* EVENT_KIND_COUNT where unknown */
 const char *event_action_text(enum event_action a);
+enum event_action event_action_parse(const char *text); /* EVENT_ACTION_COUNT where unknown */
 /* Zeroed, with kind, count 1, both times now, slot SANDBOX_NONE. */
 struct event event_new(enum event_kind k);
 /* Fills rule, group, file and line from the image. */

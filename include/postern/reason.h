@@ -34,7 +34,6 @@ enum reason {
 	REASON_PIN_FAILED,	 /* the kernel did not take the pin */
 	REASON_QUOTA,		 /* cap per name, rule or sandbox */
 	REASON_ALERT,		 /* allowed, and to be recorded */
-	REASON_WOULD_BLOCK,	 /* audit mode: let through, would be refused */
 	REASON_OVERLOAD,	 /* a table of ours is full */
 	REASON_DNS_TUNNELING,	 /* advanced protection: the names carry data */
 	REASON_DGA,		 /* the name looks computed */

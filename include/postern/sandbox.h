@@ -32,6 +32,12 @@ enum sandbox_kind {
 	SANDBOX_KIND_COUNT
 };
 
+/*
+ * What is done with what the policy does not allow. Audit: it is let through and recorded as "would-block"; what is always
+ * denied, malformed or forged is not. 0, and so every doubt, is enforce.
+ */
+enum sandbox_mode { SANDBOX_ENFORCE, SANDBOX_AUDIT, SANDBOX_MODE_COUNT };
+
 struct selector {
 	char ifname[SELECTOR_IFNAME_MAX];   /* interface */
 	struct prefix source;		    /* source */
@@ -49,6 +55,8 @@ struct sandbox {
 	uint8_t kind;	    /* enum sandbox_kind */
 	uint8_t n_selectors;
 	bool runtime;	    /* added through the control socket, not by postern.conf */
+	uint8_t mode;	    /* enum sandbox_mode */
+	uint8_t fail_open;  /* 1: a permitted name whose pins cannot be had is answered all the same; opens no packet */
 	struct selector selectors[SELECTORS_MAX];
 };
 
@@ -56,6 +64,10 @@ struct sandbox {
 const char *sandbox_kind_text(enum sandbox_kind kind);
 /* The inverse; SANDBOX_KIND_COUNT where unknown. */
 enum sandbox_kind sandbox_kind_parse(const char *text);
+/* "enforce", "audit" */
+const char *sandbox_mode_text(enum sandbox_mode mode);
+/* The inverse; SANDBOX_MODE_COUNT where unknown. */
+enum sandbox_mode sandbox_mode_parse(const char *text);
 bool sandbox_name_valid(const char *name);
 /* Every field of a sandbox that came from another process: strings end, kinds and counts in range. */
 bool sandbox_valid(const struct sandbox *s);

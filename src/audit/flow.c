@@ -112,7 +112,8 @@ static const char *put_end(const struct flow_record *r, char text[static FIELD_M
 static const char *put_action(const struct flow_record *r, char text[static FIELD_MAX])
 {
 	(void)text;
-	return r->e->action == EVENT_ALERTED || r->e->action == EVENT_ALLOWED ? "ACCEPT" : "REJECT";
+	return r->e->action == EVENT_ALERTED || r->e->action == EVENT_ALLOWED || r->e->action == EVENT_WOULD_BLOCK ?
+		"ACCEPT" : "REJECT";
 }
 
 static const char *put_status(const struct flow_record *r, char text[static FIELD_MAX])

@@ -38,6 +38,7 @@ static const struct outcome outcomes[] = {
 	[EVENT_BLOCKED] = {ACTION_ID_DENIED, 2, SEVERITY_LOW, "Denied", "Blocked"},
 	[EVENT_REFUSED] = {ACTION_ID_DENIED, 25, SEVERITY_LOW, "Denied", "Rejected"},
 	[EVENT_DROPPED] = {ACTION_ID_DENIED, 6, SEVERITY_LOW, "Denied", "Dropped"},
+	[EVENT_WOULD_BLOCK] = {ACTION_ID_ALLOWED, 19, SEVERITY_MEDIUM, "Allowed", "Alert"},
 };
 static_assert(ARRAY_LEN(outcomes) == EVENT_ACTION_COUNT, "a row for every action");
 

@@ -71,7 +71,7 @@ static void put_source(struct json_out *j, const struct event *e, const struct f
 
 static void put_firewall(struct json_out *j, const struct event *e)
 {
-	if (e->action != EVENT_BLOCKED && e->action != EVENT_ALERTED)
+	if (e->action != EVENT_BLOCKED && e->action != EVENT_ALERTED && e->action != EVENT_WOULD_BLOCK)
 		return;
 	put_word(j, "firewall_rule_group_id", e->group[0] ? e->group : e->policy);
 	json_out_str(j, "firewall_rule_action", e->action == EVENT_BLOCKED ? "BLOCK" : "ALERT");

@@ -31,10 +31,10 @@ struct cli {
 	unsigned int n_words;
 	bool json, follow, help, version;
 	const char *socket, *config, *libexec_dir, *directory, *rules;
-	const char *sandbox, *name, *reason, *kind, *since, *lines, *policy, *qtype;
+	const char *sandbox, *name, *reason, *kind, *since, *lines, *policy, *qtype, *mode, *action;
 	const char *selectors[SANDBOX_KIND_COUNT][SELECTORS_MAX];
 	unsigned int n_selectors[SANDBOX_KIND_COUNT];
-	bool host;
+	bool host, fail_open;
 };
 
 /* Options that a command takes: the table of options.c names them with these bits. */

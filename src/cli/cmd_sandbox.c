@@ -24,10 +24,11 @@ static void print_sandbox(const json_t *box, void *arg)
 		return;
 	}
 	if (l->n++ == 0)
-		printf("%-16s %-16s %-9s selected by\n", "sandbox", "policy", "from");
+		printf("%-16s %-16s %-9s %-8s selected by\n", "sandbox", "policy", "from", "mode");
 	print_column(member_text(box, "name"), 16);
 	print_column(member_text(box, "policy"), 16);
 	printf("%-9s ", json_is_true(json_object_get(box, "runtime")) ? "runtime" : "file");
+	print_column(member_text(box, "mode"), 8);
 	print_safe(stdout, kind);
 	json_array_foreach(json_object_get(box, kind), i, selector) {
 		putchar(' ');
@@ -36,6 +37,8 @@ static void print_sandbox(const json_t *box, void *arg)
 		else if (json_is_integer(selector))
 			printf("%lld", (long long)json_integer_value(selector));
 	}
+	if (json_is_true(json_object_get(box, "fail_open")))
+		print_word(COLOUR_WARN, " (fails open)");
 	if (json_is_true(json_object_get(box, "absent")))
 		print_word(COLOUR_WARN, " (does not exist yet)");
 	putchar('\n');
@@ -119,6 +122,10 @@ static enum cli_status add(struct cli *c)
 	request = json_pack("{s:s,s:s,s:s}", "op", "sandbox-add", "name", c->words[1], "policy", c->policy);
 	if (!request)
 		return misused("names are of A-Z a-z 0-9 . _ -");
+	if (c->mode)
+		json_object_set_new(request, "mode", json_string(c->mode));
+	if (c->fail_open)
+		json_object_set_new(request, "fail_open", json_true());
 	status = set_selectors(c, request);
 	if (status == CLI_OK)
 		return change(c, request, "added");

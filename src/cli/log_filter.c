@@ -66,11 +66,14 @@ static int parse_words(const struct cli *c, struct log_filter *f)
 {
 	f->reason = c->reason;
 	f->kind = c->kind;
+	f->action = c->action;
 	f->sandbox = c->sandbox;
 	if (c->reason && reason_parse(c->reason) == REASON_COUNT)
 		return complain("--reason", c->reason, "no such reason: the words are in postern-audit(5)");
 	if (c->kind && event_kind_parse(c->kind) == EVENT_KIND_COUNT)
 		return complain("--kind", c->kind, "no such kind: the words are in postern-audit(5)");
+	if (c->action && event_action_parse(c->action) == EVENT_ACTION_COUNT)
+		return complain("--action", c->action, "no such action: the words are in postern-audit(5)");
 	if (c->sandbox && !sandbox_name_valid(c->sandbox))
 		return complain("--sandbox", c->sandbox, "no name of a sandbox");
 	return 0;
@@ -118,6 +121,6 @@ bool log_filter_matches(const struct log_filter *f, const json_t *event)
 
 	if (f->since[0] && strcmp(*last ? last : member_text(event, "time"), f->since) < 0)
 		return false;
-	return same(event, "sandbox", f->sandbox) && same(event, "reason", f->reason) && same(event, "kind", f->kind) &&
+	return same(event, "sandbox", f->sandbox) && same(event, "reason", f->reason) && same(event, "kind", f->kind) && same(event, "action", f->action) &&
 		(!f->has_name || has_name(event, &f->name));
 }

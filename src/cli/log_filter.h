@@ -13,7 +13,7 @@
 #define SINCE_MAX 32
 
 struct log_filter {
-	const char *sandbox, *reason, *kind; /* NULL: any */
+	const char *sandbox, *reason, *kind, *action; /* NULL: any */
 	bool has_name;
 	struct dns_name name;  /* this or below */
 	char since[SINCE_MAX]; /* RFC 3339 in UTC, or a prefix of it; "": any */

@@ -15,7 +15,7 @@ static enum print_colour colour_of(const char *action, const char *kind)
 		return COLOUR_BAD;
 	if (strcmp(kind, "tamper") == 0 || strcmp(kind, "suppressed") == 0 || strcmp(kind, "policy-failed") == 0)
 		return COLOUR_BAD;
-	return strcmp(action, "alert") == 0 ? COLOUR_WARN : strcmp(action, "allow") == 0 ? COLOUR_GOOD : COLOUR_NONE;
+	return strcmp(action, "alert") == 0 || strcmp(action, "would-block") == 0 ? COLOUR_WARN : strcmp(action, "allow") == 0 ? COLOUR_GOOD : COLOUR_NONE;
 }
 
 static void put(const char *before, const char *text, const char *after)

@@ -10,6 +10,7 @@
 #include <strings.h>
 
 #define TEXT_MAX 1100
+#define QTYPE_MAX 65534 /* as in a policy */
 
 static const struct {
 	const char *word;
@@ -20,7 +21,7 @@ static const struct {
 	const char *word;
 	uint16_t number;
 } qtypes[] = {{"A", 1}, {"NS", 2}, {"CNAME", 5}, {"SOA", 6}, {"PTR", 12}, {"MX", 15}, {"TXT", 16}, {"AAAA", 28}, {"SRV", 33},
-	{"SVCB", 64}, {"HTTPS", 65}, {"ANY", 255}, {"CAA", 257}};
+	{"NAPTR", 35}, {"DS", 43}, {"SVCB", 64}, {"HTTPS", 65}, {"SPF", 99}, {"ANY", 255}, {"CAA", 257}};
 
 const char *protocol_word(uint8_t protocol, char buf[static 16])
 {
@@ -49,7 +50,7 @@ uint16_t qtype_parse(const char *text)
 	for (size_t i = 0; i < ARRAY_LEN(qtypes); i++)
 		if (strcasecmp(qtypes[i].word, text) == 0)
 			return qtypes[i].number;
-	if (strncasecmp(text, "TYPE", 4) == 0 && parse_number(text + 4, UINT16_MAX, &n) == 0)
+	if (strncasecmp(text, "TYPE", 4) == 0 && parse_number(text + 4, QTYPE_MAX, &n) == 0)
 		return (uint16_t)n;
 	return 0;
 }

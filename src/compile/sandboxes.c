@@ -16,7 +16,8 @@
 static const struct member members[] = {
 	{"name", NODE_STRING, true}, {"policy", NODE_STRING, true}, {"interface", NODE_STRING | NODE_LIST, false},
 	{"source", NODE_STRING | NODE_LIST, false}, {"cgroup", NODE_STRING | NODE_LIST, false},
-	{"uid", NODE_INTEGER | NODE_LIST, false}, {"host", NODE_BOOLEAN, false}, {0},
+	{"uid", NODE_INTEGER | NODE_LIST, false}, {"host", NODE_BOOLEAN, false}, {"mode", NODE_STRING, false},
+	{"fail_open", NODE_BOOLEAN, false}, {0},
 };
 
 /* What is taken: names of sandboxes and, by kind, their selectors; sorted to find what stands twice. */
@@ -287,6 +288,19 @@ static void take_host(struct sandbox_reader *r, const struct node *n, struct san
 	claim(r, SANDBOX_HOST, &(struct selector){0}, s->name, node_spot(n));
 }
 
+static void take_modes(struct sandbox_reader *r, const struct node *n, struct sandbox *s)
+{
+	static const char *const words[] = {[SANDBOX_ENFORCE] = "enforce", [SANDBOX_AUDIT] = "audit", NULL};
+	const struct node *open = node_member(n, "fail_open", NODE_BOOLEAN);
+
+	s->mode = (uint8_t)policy_word(r->c, n, "mode", words, SANDBOX_ENFORCE);
+	s->fail_open = open && node_boolean(open);
+	if (s->fail_open)
+		diag_warning(r->c->diag, node_spot(open), "sandbox \"%s\": with fail_open a name is answered even when its addresses "
+			"could not be pinned, so that the client's connections are refused instead: remove it unless you need the answers",
+			s->name);
+}
+
 static void read_sandbox(struct sandbox_reader *r, const struct node *n)
 {
 	struct sandbox s;
@@ -295,6 +309,7 @@ static void read_sandbox(struct sandbox_reader *r, const struct node *n)
 	memset(&s, 0, sizeof(s)); /* padding too: it is compared and stored */
 	node_check_members(r->c, n, "a sandbox", members);
 	take_names(r, n, &s);
+	take_modes(r, n, &s);
 	selector = find_kind(r, n, &s);
 	if (selector && s.kind == SANDBOX_HOST && node_kind(selector) == NODE_BOOLEAN)
 		take_host(r, selector, &s);

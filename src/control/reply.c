@@ -128,6 +128,9 @@ static void put_sandbox(struct json_out *j, const struct sandbox *s)
 		put_selector(j, kind, &s->selectors[i]);
 	json_out_close(j, ']');
 	json_out_bool(j, "runtime", s->runtime);
+	json_out_str(j, "mode", sandbox_mode_text((enum sandbox_mode)s->mode));
+	if (s->fail_open)
+		json_out_bool(j, "fail_open", true);
 	if (!present(s))
 		json_out_bool(j, "absent", true);
 	json_out_u64(j, "stub_port", s->stub_port);

@@ -91,6 +91,25 @@ static int read_policy(const struct reading *r)
 		r->request->sandbox.policy);
 }
 
+static int read_mode(const struct reading *r)
+{
+	const char *text = json_string_value(r->value);
+	enum sandbox_mode mode = text ? sandbox_mode_parse(text) : SANDBOX_MODE_COUNT;
+
+	if (mode == SANDBOX_MODE_COUNT)
+		return say(r, "\"mode\": has to be \"enforce\" or \"audit\"");
+	r->request->sandbox.mode = (uint8_t)mode;
+	return 0;
+}
+
+static int read_fail_open(const struct reading *r)
+{
+	if (!json_is_boolean(r->value))
+		return say(r, "\"fail_open\": has to be true or false");
+	r->request->sandbox.fail_open = json_is_true(r->value);
+	return 0;
+}
+
 static int read_interface(const json_t *value, struct selector *s)
 {
 	const char *text = json_string_value(value);
@@ -186,6 +205,8 @@ static const struct {
 	{"name", CAN(SANDBOX_ADD) | CAN(SANDBOX_REMOVE), CAN(SANDBOX_ADD) | CAN(SANDBOX_REMOVE), read_name},
 	{"sandbox", 0, CAN(PINS) | CAN(SANDBOXES), read_name},
 	{"policy", CAN(SANDBOX_ADD), CAN(SANDBOX_ADD), read_policy},
+	{"mode", 0, SELECTING, read_mode},
+	{"fail_open", 0, SELECTING, read_fail_open},
 	{"interface", 0, SELECTING, read_selectors_INTERFACE},
 	{"source", 0, SELECTING, read_selectors_SOURCE},
 	{"cgroup", 0, SELECTING, read_selectors_CGROUP},

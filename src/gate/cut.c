@@ -5,6 +5,7 @@
  * Whose a flow is says its conntrack zone; where it has none, owner.h. A flow may stay where a static rule covers it, or
  * where a pin of its destination, live or remembered, is still held by a permitted name. Where nothing is
  * remembered, of a sandbox whose policy did change, the answer to doubt is: shut.
+ * Of a sandbox in audit mode every flow stays: it was, or would be, let through.
  * An inbound flow is one that ends at the sandbox; it is held against the ingress rules.
  * Of a sandbox that is gone all flows end, but where nothing confines such traffic any more.
  *
@@ -196,6 +197,8 @@ static bool stays(const struct cut *c, const struct whose *w, const struct owner
 		return true;
 	if (w->gone)
 		return left_open(c->gate, w->s);
+	if (w->s->mode == SANDBOX_AUDIT && !addr_is_never(&q->far))
+		return true;
 	return !c->changed[w->s->slot] || allowed(c->gate, w->s, q);
 }
 

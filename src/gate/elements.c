@@ -66,12 +66,36 @@ uint32_t elements_digest(const struct image *im, const char *name)
 	return 0;
 }
 
+/* In this order, separated by commas. */
+static const char word_runtime[] = "runtime", word_audit[] = "audit", word_fail_open[] = "fail-open";
+
+const char *elements_words(const struct sandbox *s, char text[static ELEMENTS_WORDS_MAX])
+{
+	bool audit = s->mode == SANDBOX_AUDIT;
+
+	snprintf(text, ELEMENTS_WORDS_MAX, "%s%s%s%s%s", s->runtime ? word_runtime : "", s->runtime && audit ? "," : "",
+		audit ? word_audit : "", (s->runtime || audit) && s->fail_open ? "," : "", s->fail_open ? word_fail_open : "");
+	return text;
+}
+
+void elements_read_words(char *text, struct sandbox *s)
+{
+	char *save = NULL;
+
+	for (const char *w = strtok_r(text, ",", &save); w; w = strtok_r(NULL, ",", &save)) {
+		s->runtime |= strcmp(w, word_runtime) == 0;
+		s->fail_open |= strcmp(w, word_fail_open) == 0;
+		if (strcmp(w, word_audit) == 0)
+			s->mode = SANDBOX_AUDIT;
+	}
+}
+
 size_t elements_comment(const struct sandbox *s, uint32_t digest, unsigned int i, char *text, size_t cap)
 {
 	/* a whole selector's worth of room first, so that only the caller's buffer can cut */
-	char full[2 * SANDBOX_NAME_MAX + SELECTOR_CGROUP_MAX + 40];
-	int n = snprintf(full, sizeof(full), "%s %s %08x %hu%s%s%s", s->name, s->policy, digest, s->zone,
-		s->runtime ? " runtime" : "",
+	char full[2 * SANDBOX_NAME_MAX + SELECTOR_CGROUP_MAX + 64], words[ELEMENTS_WORDS_MAX];
+	int n = snprintf(full, sizeof(full), "%s %s %08x %hu%s%s%s%s", s->name, s->policy, digest, s->zone,
+		*elements_words(s, words) ? " " : "", words,
 		s->runtime && s->kind == SANDBOX_CGROUP ? " " : "",
 		s->runtime && s->kind == SANDBOX_CGROUP ? s->selectors[i].cgroup : "");
 

@@ -22,11 +22,15 @@ void elements_sandbox(struct changes *c, enum nft_op op, const struct image *im,
 /* First 32 bits of the SHA-256 of the file that defines policy @name; 0: there is none. */
 uint32_t elements_digest(const struct image *im, const char *name);
 /*
- * The comment of a membership element: "NAME POLICY DIGEST ZONE", for a runtime sandbox " runtime" and, of a cgroup, its
- * path after it: all that a later start needs to adopt it, and to know whether its policy is another now.
+ * The comment of a membership element: "NAME POLICY DIGEST ZONE", then elements_words() if there are any, for a runtime
+ * sandbox of a cgroup the path after it: all that a later start needs to adopt it, and to know whether its policy is another now.
  * Returns the length it would have: from NFT_COMMENT_MAX on it is cut.
  */
 size_t elements_comment(const struct sandbox *s, uint32_t digest, unsigned int i, char *text, size_t cap);
+/* "runtime", "audit", "fail-open", joined by commas; "" for none. Reading passes over words it does not know, and cuts @text up. */
+#define ELEMENTS_WORDS_MAX 32
+const char *elements_words(const struct sandbox *s, char text[static ELEMENTS_WORDS_MAX]);
+void elements_read_words(char *text, struct sandbox *s);
 /* Empties every set of these groups (not the pins), as the start of a transaction that fills them anew. */
 void elements_flush(struct changes *c);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "gate.h"
+#include "postern/log.h"
 
 void gate_event_text(struct gate *g, enum event_kind kind, const struct sandbox *s, const char *fmt, ...)
 {
@@ -19,6 +20,18 @@ void gate_event_text(struct gate *g, enum event_kind kind, const struct sandbox 
 	vsnprintf(e.text, sizeof(e.text), fmt, ap);
 	va_end(ap);
 	event_send(&g->audit, &e);
+}
+
+void gate_say_loose(struct gate *g, const struct sandbox *s)
+{
+	if (s->mode == SANDBOX_AUDIT) {
+		log_warning("sandbox %s: audit mode: what its policy would block is let through and recorded", s->name);
+		gate_event_text(g, EVENT_SANDBOX, s, "audit mode: what the policy would block is let through and recorded");
+	}
+	if (s->fail_open) {
+		log_warning("sandbox %s: fail_open: names that cannot be pinned are answered", s->name);
+		gate_event_text(g, EVENT_SANDBOX, s, "fail_open: permitted names that cannot be pinned are answered; packets stay refused");
+	}
 }
 
 void gate_event_policies(struct gate *g)

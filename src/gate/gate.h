@@ -107,6 +107,8 @@ void gate_control(struct gate *g, const union message_buffer *m);
 void gate_reloaded(struct gate *g, int error, const struct msg_compiled *m, int diagnostics_fd);
 
 /* events.c: the gate's own audit events */
+/* Puts on record, and into the log, that a sandbox is in audit mode or fails open; nothing of others. */
+void gate_say_loose(struct gate *g, const struct sandbox *s);
 void gate_event_text(struct gate *g, enum event_kind kind, const struct sandbox *s, const char *fmt, ...)
 	POSTERN_PRINTF(4, 5);
 void gate_event_policies(struct gate *g);

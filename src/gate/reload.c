@@ -30,6 +30,7 @@ struct next {
 	struct changes changes;
 	uint32_t digests[SANDBOX_MAX]; /* first start: of the policies that an earlier daemon enforced */
 	bool changed[SANDBOX_MAX]; /* by slot of the old table: gone, or under another policy than before */
+	bool tightened[SANDBOX_MAX]; /* was in audit mode, and enforces from now on */
 };
 
 /* ---- 1: sandboxes ---- */
@@ -67,6 +68,8 @@ static void keep_known(struct gate *g, struct next *n)
 				memcpy(own->selectors, s->selectors, sizeof(own->selectors));
 				gate_cgroups_resolve(g, own);
 				own->runtime = false;
+				own->mode = s->mode;
+				own->fail_open = s->fail_open;
 				event_set_text(own->policy, sizeof(own->policy), s->policy);
 				keep = false;
 			}
@@ -106,6 +109,8 @@ static void mark_changed(const struct gate *g, struct next *n)
 		uint32_t before = g->policy.image ? elements_digest(g->policy.image, old->policy) : n->digests[i];
 
 		n->changed[i] = !s || strcmp(s->policy, old->policy) != 0 || elements_digest(n->image, s->policy) != before;
+		n->tightened[i] = s && old->mode == SANDBOX_AUDIT && s->mode != SANDBOX_AUDIT;
+		n->changed[i] |= n->tightened[i];
 	}
 	for (uint16_t i = sandboxes_next(n->sandboxes, 0); i != SANDBOX_NONE; i = sandboxes_next(n->sandboxes, i + 1u))
 		n->changed[i] |= !sandboxes_get(g->sandboxes, i);
@@ -174,10 +179,25 @@ static void swap(struct gate *g, struct next *n)
 	g->policy.loaded_wall_us = clock_wall_us();
 }
 
-static int tell_everybody(struct gate *g, const struct sandbox *gone, size_t n_gone)
+/*
+ * Those that leave audit mode are told first: when the verdict loop says that it has the image, and flows are cut, it must
+ * let nothing more through for them.
+ */
+static int tell_tightened(struct gate *g, const struct next *n)
+{
+	int rc = 0;
+
+	for (uint16_t i = sandboxes_next(g->sandboxes, 0); rc == 0 && i != SANDBOX_NONE;
+		i = sandboxes_next(g->sandboxes, i + 1u))
+		if (n->tightened[i])
+			rc = gate_tell_sandbox(g, sandboxes_get(g->sandboxes, i), false);
+	return rc;
+}
+
+static int tell_everybody(struct gate *g, const struct next *n, const struct sandbox *gone, size_t n_gone)
 {
 	static const enum role readers[] = {ROLE_TLS, ROLE_RESOLVER, ROLE_VERDICT, ROLE_AUDIT}; /* tls first: it knows what the resolver asks of */
-	int rc = 0;
+	int rc = tell_tightened(g, n);
 
 	for (size_t i = 0; rc == 0 && i < ARRAY_LEN(readers); i++) {
 		struct msg_image m = {.generation = g->policy.generation};
@@ -236,7 +256,7 @@ static int put_in_force(struct gate *g, struct next *n)
 	}
 	gone = list_gone(g, n, &n_gone);
 	swap(g, n);
-	if (!gone || tell_everybody(g, gone, n_gone) < 0)
+	if (!gone || tell_everybody(g, n, gone, n_gone) < 0)
 		gate_fail(g, "a process does not take the new policy", -ETIMEDOUT);
 	memcpy(g->policy.changed, n->changed, sizeof(g->policy.changed));
 	gate_cut(g, g->policy.changed, gone, gone ? n_gone : 0);
@@ -324,6 +344,8 @@ void gate_compiled(struct gate *g, const struct msg_compiled *m)
 	g->counters[COUNTER_GATE_reloads] += rc == 0 && !first;
 	if (rc == 0) {
 		gate_event_policies(g);
+		for (uint16_t i = sandboxes_next(g->sandboxes, 0); i != SANDBOX_NONE; i = sandboxes_next(g->sandboxes, i + 1u))
+			gate_say_loose(g, sandboxes_get(g->sandboxes, i));
 		say_up(g);
 	} else if (first) {
 		gate_fail(g, "no policy, and so nothing is allowed", rc);

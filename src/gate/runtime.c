@@ -2,7 +2,7 @@
 /*
  * Sandboxes that come and go while the daemon runs, and cgroups that do.
  *
- * The kernel is the store: membership elements carry name, policy and the word "runtime" as their comment, so
+ * The kernel is the store: membership elements carry name, policy, the word "runtime" and the mode as their comment, so
  * a later daemon finds who was confined exactly where the confinement is. Order on adding: kernel, then
  * the processes, then the answer; on removing, membership goes last of all and pins with it.
  */
@@ -158,7 +158,7 @@ static const char *why_not(int error)
 int gate_sandbox_add(struct gate *g, const struct sandbox *s, char *ret_text, size_t cap)
 {
 	struct sandbox copy = *s, *own;
-	char comment[512];
+	char comment[512], words[ELEMENTS_WORDS_MAX];
 	struct changes c;
 	int rc = sandboxes_check(g->sandboxes, s);
 
@@ -170,8 +170,8 @@ int gate_sandbox_add(struct gate *g, const struct sandbox *s, char *ret_text, si
 	}
 	for (unsigned int i = 0; rc == 0 && i < key_selectors(&copy); i++)
 		if (elements_comment(&copy, 0, i, comment, sizeof(comment)) >= NFT_COMMENT_MAX) {
-			snprintf(ret_text, cap, "name, policy and cgroup path together are too long: at most %d characters",
-				NFT_COMMENT_MAX - 26);
+			snprintf(ret_text, cap, "name, policy and cgroup path together are too long: at most %zu characters",
+				(size_t)NFT_COMMENT_MAX - 18 - strlen(elements_words(&copy, words)));
 			return -ENAMETOOLONG;
 		}
 	if (rc < 0) {
@@ -196,6 +196,7 @@ int gate_sandbox_add(struct gate *g, const struct sandbox *s, char *ret_text, si
 	cut_new(g, own->slot);
 	gate_event_text(g, EVENT_SANDBOX, own, "added: %s, policy %s", sandbox_kind_text((enum sandbox_kind)own->kind),
 		own->policy);
+	gate_say_loose(g, own);
 	return 0;
 }
 
@@ -271,7 +272,7 @@ static int adopt_element(void *context, const struct nft_element *e)
 {
 	struct adoption *ad = context;
 	struct sandbox s = {.n_selectors = 1};
-	char cgroup[NFT_COMMENT_MAX] = "", word[16] = "";
+	char cgroup[NFT_COMMENT_MAX] = "", words[ELEMENTS_WORDS_MAX] = "";
 	unsigned int digest, zone;
 	struct key_pin k;
 	int n;
@@ -279,11 +280,11 @@ static int adopt_element(void *context, const struct nft_element *e)
 	if (key_sandbox_decode(&e->key, &k) < 0)
 		return 0;
 	/* the widths are one less than the buffers */
-	n = sscanf(e->comment, "%63s %63s %8x %5u %15s %127s", s.name, s.policy, &digest, &zone, word, cgroup);
+	n = sscanf(e->comment, "%63s %63s %8x %5u %31s %127s", s.name, s.policy, &digest, &zone, words, cgroup);
 	if (n < 4)
 		return 0;
 	s.zone = zone <= UINT16_MAX ? (uint16_t)zone : 0;
-	s.runtime = n > 4 && strcmp(word, "runtime") == 0;
+	elements_read_words(words, &s);
 	s.kind = (uint8_t)kind_of((enum key_kind)k.kind);
 	s.selectors[0] = k.selector;
 	/* of a cgroup in the configuration the path is there, and is found by its id */

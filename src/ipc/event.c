@@ -18,7 +18,7 @@ static_assert(ARRAY_LEN(kinds) == EVENT_KIND_COUNT, "a word for every kind");
 
 static const char *const actions[] = {
 	[EVENT_ACTION_NONE] = "none", [EVENT_ALLOWED] = "allow", [EVENT_ALERTED] = "alert", [EVENT_BLOCKED] = "block",
-	[EVENT_REFUSED] = "refuse", [EVENT_DROPPED] = "drop",
+	[EVENT_REFUSED] = "refuse", [EVENT_DROPPED] = "drop", [EVENT_WOULD_BLOCK] = "would-block",
 };
 static_assert(ARRAY_LEN(actions) == EVENT_ACTION_COUNT, "a word for every action");
 
@@ -39,6 +39,15 @@ enum event_kind event_kind_parse(const char *text)
 const char *event_action_text(enum event_action a)
 {
 	return actions[a];
+}
+
+enum event_action event_action_parse(const char *text)
+{
+	unsigned int a = 0;
+
+	while (a < EVENT_ACTION_COUNT && strcmp(actions[a], text) != 0)
+		a++;
+	return (enum event_action)a;
 }
 
 struct event event_new(enum event_kind k)

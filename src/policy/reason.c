@@ -31,7 +31,6 @@ static const char *const words[] = {
 	[REASON_PIN_FAILED] = "pin-failed",
 	[REASON_QUOTA] = "quota",
 	[REASON_ALERT] = "alert",
-	[REASON_WOULD_BLOCK] = "would-block",
 	[REASON_OVERLOAD] = "overload",
 	[REASON_DNS_TUNNELING] = "dns-tunneling",
 	[REASON_DGA] = "dga",

@@ -24,6 +24,23 @@ enum sandbox_kind sandbox_kind_parse(const char *text)
 	return (enum sandbox_kind)k;
 }
 
+static const char *const modes[] = {[SANDBOX_ENFORCE] = "enforce", [SANDBOX_AUDIT] = "audit"};
+static_assert(ARRAY_LEN(modes) == SANDBOX_MODE_COUNT, "a word for every mode");
+
+const char *sandbox_mode_text(enum sandbox_mode mode)
+{
+	return modes[mode];
+}
+
+enum sandbox_mode sandbox_mode_parse(const char *text)
+{
+	unsigned int m = 0;
+
+	while (m < SANDBOX_MODE_COUNT && strcmp(modes[m], text) != 0)
+		m++;
+	return (enum sandbox_mode)m;
+}
+
 static bool alphanumeric(char c)
 {
 	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
@@ -92,6 +109,8 @@ bool sandbox_valid(const struct sandbox *s)
 
 	memcpy(&runtime, &s->runtime, 1); /* reading another byte than 0 and 1 as bool is undefined */
 	if (runtime > 1)
+		return false;
+	if (s->mode >= SANDBOX_MODE_COUNT || s->fail_open > 1)
 		return false;
 	if (s->kind >= SANDBOX_KIND_COUNT || s->n_selectors == 0 || s->n_selectors > SELECTORS_MAX)
 		return false;

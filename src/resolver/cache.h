@@ -34,7 +34,8 @@ struct cache_entry {
 	uint64_t pin_expires_ms; /* 0: nothing is pinned for it */
 	uint64_t used_ms;
 	uint32_t pin_lifetime_ms;
-	uint32_t rule;
+	uint32_t rule;	/* of QNAME, by which pins are renewed */
+	uint32_t found; /* the rule for the record: that, or the one that spoke about an alias */
 	uint32_t epoch;
 	uint16_t slot, qtype;
 	uint8_t reason, action; /* enum reason, enum event_action: for the record and the EDE */

@@ -64,6 +64,8 @@ static void count_outcome(struct resolver *r, const struct outcome *o, uint32_t 
 	unsigned int counter = o->rcode == DNS_SERVFAIL ? COUNTER_RESOLVER_servfail :
 		o->action == EVENT_BLOCKED ? COUNTER_RESOLVER_blocked : COUNTER_RESOLVER_answered;
 
+	if (o->action == EVENT_WOULD_BLOCK)
+		r->counters[COUNTER_RESOLVER_would_block] += n;
 	r->counters[counter] += n;
 }
 
@@ -75,8 +77,7 @@ void record_outcome(struct resolver *r, const struct cache_key *key, const struc
 		.per_sandbox = r->settings.audit_per_sandbox};
 
 	count_outcome(r, o, n);
-	if (n == 0 || (o->action != EVENT_BLOCKED && o->action != EVENT_ALERTED && o->action != EVENT_REFUSED &&
-		!r->settings.audit_all_queries))
+	if (n == 0 || ((o->action == EVENT_ACTION_NONE || o->action == EVENT_ALLOWED) && !r->settings.audit_all_queries))
 		return;
 	d->hop.len = 0;
 	if (o->hop)
@@ -96,8 +97,10 @@ void record_outcome(struct resolver *r, const struct cache_key *key, const struc
 	recorder_add(r->recorder, &in);
 }
 
-static struct dns_ede outcome_ede(const struct outcome *o)
+struct dns_ede outcome_ede(const struct outcome *o)
 {
+	if (o->action == EVENT_WOULD_BLOCK) /* the client is told nothing: it is the administrator's trial */
+		return (struct dns_ede){0};
 	if (o->ede)
 		return (struct dns_ede){.present = true, .code = o->ede,
 			.text = o->ede == DNS_EDE_STALE ? "stale" : reason_text((enum reason)o->reason)};
@@ -180,6 +183,42 @@ void task_fail(struct resolver *r, struct task *task, enum reason reason)
 	task_end(r, task, &o);
 }
 
+void task_found(struct task *task, enum event_action action, enum reason reason, uint32_t rule, const struct dns_name *hop)
+{
+	struct finding *f = &task->found;
+
+	if (f->action == EVENT_WOULD_BLOCK || f->action == action)
+		return;
+	*f = (struct finding){.action = (uint16_t)action, .reason = (uint16_t)reason, .rule = rule};
+	if (hop)
+		f->hop = *hop;
+}
+
+void task_outcome(struct resolver *r, const struct task *task, struct outcome *o)
+{
+	const struct image_rule *rule = rule_of(r, task->key.slot, task->rule);
+	const struct finding *f = &task->found;
+
+	o->rule = task->rule;
+	o->action = rule && rule->action == ACTION_ALERT ? EVENT_ALERTED : EVENT_ALLOWED;
+	o->reason = o->action == EVENT_ALERTED ? REASON_ALERT : REASON_NONE;
+	if (f->action == EVENT_ACTION_NONE || (f->action == o->action && f->reason == o->reason))
+		return; /* of two alerts that of QNAME */
+	o->rule = f->rule;
+	o->action = f->action;
+	o->reason = f->reason;
+	o->hop = f->hop.len ? &f->hop : NULL;
+}
+
+/* What was decided about QNAME itself. */
+static void task_decided(struct task *task, const struct outcome *o)
+{
+	task->rule = o->rule;
+	task->found.action = EVENT_ACTION_NONE;
+	if (o->action == EVENT_WOULD_BLOCK)
+		task_found(task, EVENT_WOULD_BLOCK, (enum reason)o->reason, o->found, NULL);
+}
+
 void task_set_due(struct resolver *r, struct task *task, uint64_t due_ms)
 {
 	task->due_ms = due_ms;
@@ -215,16 +254,18 @@ static int wait_for(struct resolver *r, const struct client *c, struct task *tas
 	return fail_now(r, c, REASON_OVERLOAD, out);
 }
 
-static int wait_for_answer(struct resolver *r, const struct client *c, uint32_t rule, uint8_t *out)
+static int wait_for_answer(struct resolver *r, const struct client *c, const struct outcome *decided, uint8_t *out)
 {
 	struct task *task = tasks_find(r->tasks, &r->key);
 	bool fresh = !task;
 	int len;
 
 	if (fresh)
-		task = task_start(r, &r->key, rule);
+		task = task_start(r, &r->key, decided->rule);
 	if (!task)
 		return fail_now(r, c, REASON_OVERLOAD, out);
+	if (fresh)
+		task_decided(task, decided);
 	len = wait_for(r, c, task, out);
 	if (fresh && len == 0) {
 		task->trace = r->trace;
@@ -314,7 +355,7 @@ int resolver_query(struct resolver *r, const struct client *c, const uint8_t *da
 	rule = o.rule;
 	if (failed_lately(r, rule, &o, &task))
 		return failed_again(r, c, task, &o, out);
-	return wait_for_answer(r, c, rule, out);
+	return wait_for_answer(r, c, &o, out);
 }
 
 /* The policy of a task's sandbox changed: what was decided by the old one is decided anew. */
@@ -337,7 +378,7 @@ static void task_restart(struct resolver *r, struct task *task)
 	if (task->state == TASK_PINNING)
 		r->n_pins--;
 	task->state = TASK_ASKING;
-	task->rule = o.rule;
+	task_decided(task, &o);
 	task->hops = 0;
 	task->stale = task->late = task->sent = false; /* what was kept is of the old policy */
 	task->stale_ms = 0;

@@ -25,7 +25,7 @@ static const struct {
 /* Let through: the answer is the upstream's own. */
 static bool is_truth(enum reason reason)
 {
-	return reason == REASON_NONE || reason == REASON_ALERT || reason == REASON_WOULD_BLOCK;
+	return reason == REASON_NONE || reason == REASON_ALERT;
 }
 
 struct dns_ede ede_of(enum reason reason, bool forged)

@@ -3,7 +3,7 @@
  * Answers that need nobody. The order of decisions about a name:
  *   1. a special-use or reverse name that no rule but a catch-all ("*") covers, nor a forward zone or a local record:
  *      answered here;
- *   2. no rule, or a BLOCK rule: its response, with EDE 15 (OVERRIDE: 4);
+ *   2. no rule, or a BLOCK rule: its response, with EDE 15 (OVERRIDE: 4); in audit mode it is only noted;
  *   3. an allowed name, asked for a type that is not passed on: ANY (RFC 8482), HTTPS and SVCB unless the rule strips;
  *   4. a protection that stands before the rule that allows it blocks the name (protect.c);
  *   5. everything else is asked upstream.
@@ -106,21 +106,26 @@ static void any_outcome(struct resolver *r, const struct cache_key *key, struct 
 	end(r, &reply, o);
 }
 
-/* The types of an allowed name that are not passed on. */
+/* The types of an allowed name that are not passed on. @rule: NULL where only audit mode lets the name through. */
 static bool type_outcome(struct resolver *r, const struct cache_key *key, const struct image_rule *rule,
 	struct outcome *o)
 {
-	uint32_t number = o->rule;
+	const struct outcome before = *o;
 
 	if (key->qtype == DNS_TYPE_ANY) {
 		any_outcome(r, key, o);
-		return true;
-	}
-	if ((key->qtype != DNS_TYPE_HTTPS && key->qtype != DNS_TYPE_SVCB) || rule->https_records == HTTPS_STRIP)
+	} else if ((key->qtype == DNS_TYPE_HTTPS || key->qtype == DNS_TYPE_SVCB) &&
+		!(rule && rule->https_records == HTTPS_STRIP)) {
+		empty_outcome(r, key, DNS_NOERROR, o);
+		o->reason = REASON_QTYPE;
+	} else {
 		return false;
-	empty_outcome(r, key, DNS_NOERROR, o);
-	o->rule = number;
-	o->reason = REASON_QTYPE;
+	}
+	o->rule = before.rule;
+	if (before.action == EVENT_WOULD_BLOCK) {
+		o->action = before.action;
+		o->reason = before.reason;
+	}
 	return true;
 }
 
@@ -136,10 +141,17 @@ bool local_outcome(struct resolver *r, const struct cache_key *key, const struct
 		special_outcome(r, key, special, ret_outcome);
 		return true;
 	}
-	if (!ir || ir->action == ACTION_BLOCK) {
-		blocked_outcome(r, key, rule, ir ? REASON_RULE_BLOCK : REASON_NO_RULE, ret_outcome);
-		return true;
-	}
 	*ret_outcome = (struct outcome){.rule = rule};
+	if (!ir || ir->action == ACTION_BLOCK) {
+		enum reason reason = ir ? REASON_RULE_BLOCK : REASON_NO_RULE;
+
+		if (!owner->audit || !owner->policy) {
+			blocked_outcome(r, key, rule, reason, ret_outcome);
+			return true;
+		}
+		ret_outcome->action = EVENT_WOULD_BLOCK;
+		ret_outcome->reason = (uint16_t)reason;
+		ret_outcome->found = rule;
+	}
 	return type_outcome(r, key, ir, ret_outcome) || protect_outcome(r, key, ret_outcome);
 }

@@ -149,6 +149,8 @@ int owners_set(struct owners *o, const struct sandbox *s, const struct image *im
 	memcpy(slot->name, s->name, sizeof(slot->name));
 	memcpy(slot->policy, s->policy, sizeof(slot->policy));
 	slot->owner.present = true;
+	slot->owner.audit = s->mode == SANDBOX_AUDIT;
+	slot->owner.fail_open = s->fail_open;
 	slot->owner.epoch++;
 	slot->owner.policy = find_policy(im, slot->policy);
 	if (o->top <= s->slot)
@@ -164,6 +166,7 @@ void owners_remove(struct owners *o, uint16_t slot)
 		return;
 	o->slots[slot].owner.present = false;
 	o->slots[slot].owner.policy = NULL;
+	o->slots[slot].owner.audit = o->slots[slot].owner.fail_open = false;
 	o->slots[slot].owner.epoch++;
 	o->slots[slot].owner.n_tasks = 0; /* they end with it; the slot's next sandbox starts with none */
 	if (o->slots[slot].n_keys)

@@ -15,6 +15,8 @@ struct owner {
 	const struct image_policy *policy; /* of the image in force; NULL: deny all */
 	uint32_t epoch;	   /* changes with everything that may change a decision; 0: never used */
 	bool present;
+	bool audit;	   /* mode: what is blocked is resolved all the same, and recorded */
+	bool fail_open;	   /* what cannot be pinned is answered all the same */
 	uint16_t n_tasks;  /* questions under way */
 	uint16_t n_ahead;  /* of them: asked for nobody */
 };

@@ -8,6 +8,10 @@
  * lifetime is left and they end before the data, they are asked for again, with the same addresses, while clients are
  * still answered from what remains. When too little remains, clients wait for the grant.
  * A signed RRset that loses an address is another RRset: who asked with DO gets all of it or SERVFAIL.
+ *
+ * Where no grant can be had (the gate is silent or out of room; not where it refused what the policy does not allow) the answer
+ * is SERVFAIL, unless the sandbox has fail_open: then it is given without pins, not kept, and recorded. Its packets
+ * are refused like any others that nothing permits.
  */
 #include <string.h>
 
@@ -30,6 +34,8 @@ static uint32_t servable_s(const struct resolver *r, uint64_t left_ms)
 	return left_ms + slack_ms >= margin_ms + 1000;
 }
 
+#define FAIL_OPEN_TTL_S 5 /* of an answer without pins: soon asked again, when it may have them */
+
 static uint64_t left_ms(const struct resolver *r, uint64_t until_ms)
 {
 	return until_ms > r->now_ms ? until_ms - r->now_ms : 0;
@@ -51,6 +57,43 @@ uint32_t pins_servable_s(const struct resolver *r, uint64_t until_ms)
 	return servable_s(r, left_ms(r, until_ms));
 }
 
+static size_t draft_write(struct resolver *r, struct draft *d, uint32_t granted, uint16_t qtype);
+static void cap_ttls(uint8_t *wire, const uint16_t *at, unsigned int n, uint32_t by_s, uint32_t cap_s);
+
+/* The answer without pins. False: it cannot be made. */
+static bool answer_open(struct resolver *r, struct task *task, enum reason reason)
+{
+	struct outcome o = {.wire = r->draft, .rule = task->rule, .action = EVENT_ALERTED, .reason = (uint16_t)reason,
+		.ttl_s = FAIL_OPEN_TTL_S};
+	uint16_t ttl_at[CACHE_TTLS_MAX];
+	int n_ttls;
+
+	o.len = draft_write(r, &task->draft, UINT32_MAX, task->key.qtype);
+	n_ttls = dns_reply_ttls(r->draft, o.len, ttl_at, CACHE_TTLS_MAX);
+	if (n_ttls < 0)
+		return false;
+	cap_ttls(r->draft, ttl_at, (unsigned int)n_ttls, age_s(r, task->draft.as_of_ms), FAIL_OPEN_TTL_S);
+	if (task->n_waiters)
+		count(r, COUNTER_RESOLVER_failed_open);
+	task_end(r, task, &o);
+	return true;
+}
+
+/* There are no pins for the draft, for no fault of the policy's. */
+static void pins_missing(struct resolver *r, struct task *task, enum reason reason)
+{
+	const struct owner *owner = owners_get(r->owners, task->key.slot);
+
+	if (!owner || !owner->fail_open || !answer_open(r, task, reason))
+		task_fail(r, task, reason);
+}
+
+/* Is this a failure to pin, rather than a refusal to? */
+static bool is_failure(enum reason reason)
+{
+	return reason == REASON_PIN_FAILED || reason == REASON_QUOTA || reason == REASON_OVERLOAD;
+}
+
 void pins_request(struct resolver *r, struct task *task)
 {
 	const struct draft *d = &task->draft;
@@ -61,13 +104,13 @@ void pins_request(struct resolver *r, struct task *task)
 	m.h.seq = tasks_renew_ref(r->tasks, task);
 	if (r->n_pins == RESOLVER_PINS_MAX) {
 		count(r, COUNTER_RESOLVER_table_full);
-		task_fail(r, task, REASON_OVERLOAD);
+		pins_missing(r, task, REASON_OVERLOAD);
 		return;
 	}
 	task->pin_sent_ms = r->now_ms;
 	if (r->ports->pin(r->ctx, &m) < 0) {
 		count(r, COUNTER_RESOLVER_pin_failures);
-		task_fail(r, task, REASON_PIN_FAILED);
+		pins_missing(r, task, REASON_PIN_FAILED);
 		return;
 	}
 	count(r, COUNTER_RESOLVER_pin_requests);
@@ -79,12 +122,13 @@ void pins_request(struct resolver *r, struct task *task)
 void pins_due(struct resolver *r, struct task *task)
 {
 	count(r, COUNTER_RESOLVER_pin_failures);
-	task_fail(r, task, REASON_PIN_FAILED);
+	pins_missing(r, task, REASON_PIN_FAILED);
 }
 
 void resolver_pin_reply(struct resolver *r, const struct msg_pin_reply *m)
 {
 	struct task *task = tasks_by_ref(r->tasks, m->h.seq);
+	enum reason reason;
 	uint32_t asked;
 
 	if (!task || task->state != TASK_PINNING)
@@ -95,11 +139,15 @@ void resolver_pin_reply(struct resolver *r, const struct msg_pin_reply *m)
 		return;
 	}
 	count(r, COUNTER_RESOLVER_pin_failures);
+	reason = m->reason != REASON_NONE && m->reason < REASON_COUNT ? (enum reason)m->reason : REASON_PIN_FAILED;
 	if (task->stale)
 		stale_refused(r, task);
 	else
 		cache_drop(r->cache, &task->key);
-	task_fail(r, task, m->reason != REASON_NONE && m->reason < REASON_COUNT ? (enum reason)m->reason : REASON_PIN_FAILED);
+	if (is_failure(reason))
+		pins_missing(r, task, reason);
+	else
+		task_fail(r, task, reason);
 }
 
 /* Is every address of the RRset among them? */
@@ -152,8 +200,8 @@ static void keep_pinned(struct resolver *r, const struct task *task, const struc
 	const struct msg_pin_reply *grant)
 {
 	const struct draft *d = &task->draft;
-	struct cache_entry like = {.stored_ms = d->as_of_ms, .used_ms = r->now_ms, .expires_ms = d->as_of_ms + d->ttl_s * 1000ull, .rule = o->rule,
-		.reason = (uint8_t)o->reason, .action = (uint8_t)o->action, .wire_len = (uint16_t)o->len, .addrs_at = d->len,
+	struct cache_entry like = {.stored_ms = d->as_of_ms, .used_ms = r->now_ms, .expires_ms = d->as_of_ms + d->ttl_s * 1000ull, .rule = task->rule,
+		.found = o->rule, .reason = (uint8_t)o->reason, .action = (uint8_t)o->action, .wire_len = (uint16_t)o->len, .addrs_at = d->len,
 		.n_addrs = d->n_addrs, .is_signed = d->is_signed};
 
 	if (grant) {
@@ -166,28 +214,24 @@ static void keep_pinned(struct resolver *r, const struct task *task, const struc
 
 void draft_end(struct resolver *r, struct task *task, uint32_t granted, const struct msg_pin_reply *grant)
 {
-	const struct image_rule *rule = rule_of(r, task->key.slot, task->rule);
 	struct draft *d = &task->draft;
-	struct outcome o = {.wire = r->draft, .rule = task->rule, .action = EVENT_ALLOWED};
+	struct outcome o = {.wire = r->draft};
 	uint32_t cap_s = grant ? servable_s(r, left_ms(r, task->pin_sent_ms + grant->lifetime_ms)) : UINT32_MAX;
 	uint16_t ttl_at[CACHE_TTLS_MAX];
 	unsigned int asked = d->n_addrs;
 	int n_ttls;
 
-	if (rule && rule->action == ACTION_ALERT) {
-		o.action = EVENT_ALERTED;
-		o.reason = REASON_ALERT;
-	}
 	if (d->is_signed && !whole(d, granted)) {
 		if (!task->stale)
 			cache_drop(r->cache, &task->key);
 		task_fail(r, task, REASON_PIN_FAILED);
 		return;
 	}
+	task_outcome(r, task, &o);
 	o.len = draft_write(r, d, granted, task->key.qtype);
 	n_ttls = dns_reply_ttls(r->draft, o.len, ttl_at, CACHE_TTLS_MAX);
 	if (n_ttls < 0 || (cap_s == 0 && d->ttl_s)) { /* a TTL of 0 would be a lie, and more a promise we cannot keep */
-		task_fail(r, task, REASON_PIN_FAILED);
+		pins_missing(r, task, REASON_PIN_FAILED);
 		return;
 	}
 	if (task->stale) {
@@ -205,10 +249,10 @@ void draft_end(struct resolver *r, struct task *task, uint32_t granted, const st
 
 size_t hit_answer(struct resolver *r, struct cache_entry *e, const struct client *c, uint8_t *out)
 {
-	struct outcome o = {.wire = cache_wire(e), .len = e->wire_len, .rule = e->rule, .reason = e->reason, .action = e->action, .rcode = cache_wire(e)[3] & 0xf};
+	struct outcome o = {.wire = cache_wire(e), .len = e->wire_len, .rule = e->found, .reason = e->reason, .action = e->action, .rcode = cache_wire(e)[3] & 0xf};
 	uint32_t data_s = (uint32_t)((e->expires_ms - r->now_ms + 999) / 1000), cap_s = UINT32_MAX;
 	size_t limit = dns_query_limit(&r->query, c->stream), n;
-	struct dns_finish f = {.reply = cache_wire(e), .len = e->wire_len, .ede = ede_of((enum reason)e->reason, false)};
+	struct dns_finish f = {.reply = cache_wire(e), .len = e->wire_len, .ede = outcome_ede(&o)};
 
 	if (e->pin_expires_ms) {
 		uint64_t left = left_ms(r, e->pin_expires_ms);
@@ -265,6 +309,8 @@ struct task *hit_renew(struct resolver *r, struct cache_entry *e)
 	task = task_start(r, &r->key, e->rule);
 	if (!task)
 		return NULL;
+	if (e->action == EVENT_ALERTED && e->found != e->rule)
+		task_found(task, EVENT_ALERTED, (enum reason)e->reason, e->found, NULL);
 	draft_from_entry(e, &task->draft);
 	pins_request(r, task);
 	return tasks_find(r->tasks, &r->key); /* it may have failed at once */

@@ -5,6 +5,8 @@
  * decides, with its response. An ALERT is recorded and evaluation goes on: it opens nothing itself, as a rule without
  * domains has no ports.
  *
+ * In audit mode a BLOCK is noted, as what would have blocked, and the question goes on.
+ *
  * Not shown: what is answered from the cache or here, as nobody outside learns of it; a name that stands in a list as it is, as
  * its asker has chosen nothing of it.
  */
@@ -69,6 +71,8 @@ bool protect_outcome(struct resolver *r, const struct cache_key *key, struct out
 	uint32_t by;
 
 	r->trace = (struct detect_trace){0};
+	if (o->action == EVENT_WOULD_BLOCK) /* no rule permits it: nothing to protect */
+		return false;
 	if (!question_of(r, key, o->rule, &q))
 		return false;
 	if (!r->detect) { /* no memory for it when the policy came */
@@ -82,7 +86,11 @@ bool protect_outcome(struct resolver *r, const struct cache_key *key, struct out
 	if (f.full)
 		count(r, COUNTER_RESOLVER_protection_full);
 	by = walk(r, key, o->rule, &f);
-	if (by != IMAGE_NONE) {
+	if (by != IMAGE_NONE && owners_get(r->owners, key->slot)->audit) {
+		o->action = EVENT_WOULD_BLOCK;
+		o->reason = (uint16_t)reasons[rule_of(r, key->slot, by)->protection];
+		o->found = by;
+	} else if (by != IMAGE_NONE) {
 		blocked_outcome(r, key, by, reasons[rule_of(r, key->slot, by)->protection], o);
 		return true;
 	}

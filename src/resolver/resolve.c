@@ -3,8 +3,11 @@
  * What an upstream's answer holds, walked from the name that was asked.
  *
  * Under INSPECT every alias on the way has to be allowed by the sandbox's policy for the same type, by whatever
- * rule; under TRUST only QNAME. The ports opened are those of the rule that allowed QNAME. An alias is
- * judged before it is followed: a name that is not allowed is not asked upstream.
+ * rule of whatever group; under TRUST only QNAME. A BLOCK rule with TRUST is about QNAMEs: it is passed over for an alias.
+ * The ports opened are those of the rule that allowed QNAME, and its redirection alone counts. An alias under an ALERT
+ * rule makes the answer one to be recorded. An alias is judged before it is followed: a name that is not allowed is not
+ * asked upstream, but in audit mode, where it is noted. What only audit mode lets through is never pinned: its packets
+ * are the verdict loop's to record.
  * Where an upstream leaves the end of the chain out, it is asked for that name next; hops are counted over all of it.
  * Where it leads to a name that somebody else answers for (zones.c), he is asked.
  * Addresses that a name must not lead to (private, metadata) make the whole answer refused.
@@ -83,15 +86,32 @@ static int draft_hop(struct resolver *r, struct task *task, const struct dns_nam
 	return 0;
 }
 
+/* The rule about an alias. */
+static uint32_t match_hop(const struct resolver *r, const struct task *task, const struct dns_name *name)
+{
+	const struct owner *owner = owners_get(r->owners, task->key.slot);
+	const struct image_rule *rule;
+	uint32_t n = IMAGE_NONE;
+
+	if (!owner || !owner->policy)
+		return IMAGE_NONE;
+	do {
+		n = match_name_from(r->im, owner->policy, name, task->key.qtype, n + 1); /* IMAGE_NONE + 1 is 0 */
+		rule = n == IMAGE_NONE ? NULL : image_rule(r->im, owner->policy, n);
+	} while (rule && rule->action == ACTION_BLOCK && rule->redirection == REDIRECTION_TRUST);
+	return n;
+}
+
+/* @ret_rule: the one that decides, IMAGE_NONE where none does or none is asked. */
 static bool name_allowed(const struct resolver *r, const struct task *task, const struct dns_name *name,
 	uint32_t *ret_rule)
 {
-	const struct owner *owner = owners_get(r->owners, task->key.slot);
 	const struct image_rule *rule = rule_of(r, task->key.slot, task->rule);
 
+	*ret_rule = IMAGE_NONE;
 	if (rule && rule->redirection == REDIRECTION_TRUST)
 		return true;
-	*ret_rule = owner && owner->policy ? match_name(r->im, owner->policy, name, task->key.qtype) : IMAGE_NONE;
+	*ret_rule = match_hop(r, task, name);
 	rule = rule_of(r, task->key.slot, *ret_rule);
 	return rule && rule->action != ACTION_BLOCK;
 }
@@ -99,7 +119,8 @@ static bool name_allowed(const struct resolver *r, const struct task *task, cons
 /* Keeps a reply that has no pins. */
 static void keep(struct resolver *r, const struct task *task, const struct outcome *o)
 {
-	struct cache_entry like = {.stored_ms = r->now_ms, .used_ms = r->now_ms, .expires_ms = r->now_ms + o->ttl_s * 1000ull, .rule = o->rule,
+	struct cache_entry like = {.stored_ms = r->now_ms, .used_ms = r->now_ms, .expires_ms = r->now_ms + o->ttl_s * 1000ull,
+		.rule = task->rule, .found = o->rule,
 		.reason = (uint8_t)o->reason, .action = (uint8_t)o->action, .wire_len = (uint16_t)o->len};
 
 	if (o->ttl_s && o->len <= CACHE_WIRE_MAX)
@@ -121,14 +142,9 @@ static void task_blocked(struct resolver *r, struct task *task, uint32_t rule, e
 
 static void task_answered(struct resolver *r, struct task *task, struct dns_reply *reply, uint32_t ttl_s)
 {
-	const struct image_rule *rule = rule_of(r, task->key.slot, task->rule);
-	struct outcome o = {.wire = r->draft, .rcode = reply->rcode, .rule = task->rule, .ttl_s = ttl_s,
-		.action = EVENT_ALLOWED};
+	struct outcome o = {.wire = r->draft, .rcode = reply->rcode, .ttl_s = ttl_s};
 
-	if (rule && rule->action == ACTION_ALERT) {
-		o.action = EVENT_ALERTED;
-		o.reason = REASON_ALERT;
-	}
+	task_outcome(r, task, &o);
 	o.len = dns_reply_close(reply);
 	if (!o.len) {
 		task_fail(r, task, REASON_UPSTREAM);
@@ -181,6 +197,13 @@ static void draft_address(struct draft *d, const struct addr *a)
 		d->reduced = true;
 }
 
+static bool in_audit(const struct resolver *r, const struct task *task)
+{
+	const struct owner *owner = owners_get(r->owners, task->key.slot);
+
+	return owner && owner->audit;
+}
+
 /* Fills the draft's addresses. False: the task has ended. */
 static bool take_addresses(struct resolver *r, struct task *task, const struct dns_name *name)
 {
@@ -194,7 +217,9 @@ static bool take_addresses(struct resolver *r, struct task *task, const struct d
 			task_fail(r, task, REASON_UPSTREAM);
 			return false;
 		}
-		if (!zone_permits(r, task, &a)) {
+		if (!zone_permits(r, task, &a) && !addr_is_never(&a) && in_audit(r, task)) {
+			task_found(task, EVENT_WOULD_BLOCK, REASON_REBINDING, task->rule, NULL);
+		} else if (!zone_permits(r, task, &a)) {
 			if (capped_ttl(r, rec->ttl_s) < d->ttl_s)
 				d->ttl_s = capped_ttl(r, rec->ttl_s);
 			task_blocked(r, task, task->rule, REASON_REBINDING, NULL);
@@ -220,10 +245,10 @@ static void end_addresses(struct resolver *r, struct task *task, const struct dn
 		task_fail(r, task, REASON_UPSTREAM);
 		return;
 	}
-	if (rule && rule->n_services)
+	if (rule && rule->n_services && task->found.action != EVENT_WOULD_BLOCK)
 		pins_request(r, task);
 	else
-		draft_end(r, task, UINT32_MAX, NULL); /* a name without ports: nothing to open, nothing to wait for */
+		draft_end(r, task, UINT32_MAX, NULL); /* no ports, or only audit mode lets it: nothing to open, nothing to wait for */
 }
 
 /* One HTTPS or SVCB record without hints. Left out where it leads to a name that is not allowed, or is malformed. */
@@ -284,23 +309,42 @@ static void end_data(struct resolver *r, struct task *task, const struct dns_nam
 	task_answered(r, task, &reply, ttl_s < task->draft.ttl_s ? ttl_s : task->draft.ttl_s);
 }
 
+/* False: the task has ended. */
+static bool judge_hop(struct resolver *r, struct task *task, const struct dns_name *name)
+{
+	const struct image_rule *alias;
+	uint32_t rule;
+
+	if (task->found.action == EVENT_WOULD_BLOCK)
+		return true;
+	if (!name_allowed(r, task, name, &rule)) {
+		if (!in_audit(r, task)) {
+			task_blocked(r, task, rule, REASON_REDIRECTION, name);
+			return false;
+		}
+		task_found(task, EVENT_WOULD_BLOCK, REASON_REDIRECTION, rule, name);
+		return true;
+	}
+	alias = rule_of(r, task->key.slot, rule);
+	if (alias && alias->action == ACTION_ALERT)
+		task_found(task, EVENT_ALERTED, REASON_ALERT, rule, name);
+	return true;
+}
+
 /* Goes along the aliases to *name. Returns how it ended, or ANSWER_HOP where the task has ended or asks
  * somebody else. */
 static enum answer_step follow(struct resolver *r, struct task *task, struct dns_name *name)
 {
 	struct answer_hop hop;
 	enum answer_step step;
-	uint32_t rule;
 
 	while ((step = answer_walk(r->answer, name, task->key.qtype, &hop)) == ANSWER_HOP) {
 		if (++task->hops > RESOLVER_HOPS_MAX || draft_hop(r, task, name, &hop) < 0) {
 			task_fail(r, task, REASON_UPSTREAM);
 			return ANSWER_HOP;
 		}
-		if (!name_allowed(r, task, &hop.target, &rule)) {
-			task_blocked(r, task, rule, REASON_REDIRECTION, &hop.target);
+		if (!judge_hop(r, task, &hop.target))
 			return ANSWER_HOP;
-		}
 		if (zone_left(r, task, &hop.target)) {
 			resolve_name(r, task, &hop.target);
 			return ANSWER_HOP;

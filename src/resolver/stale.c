@@ -41,7 +41,7 @@ static void stale_outcome(struct resolver *r, struct cache_entry *e, struct outc
 
 	if (e->pin_expires_ms && pins_servable_s(r, e->pin_expires_ms) < ttl_s)
 		ttl_s = 0;
-	*o = (struct outcome){.wire = r->draft, .len = e->wire_len, .rule = e->rule, .reason = e->reason, .action = e->action,
+	*o = (struct outcome){.wire = r->draft, .len = e->wire_len, .rule = e->found, .reason = e->reason, .action = e->action,
 		.ttl_s = ttl_s, .ede = DNS_EDE_STALE};
 	memcpy(r->draft, cache_wire(e), e->wire_len);
 	set_ttls(r->draft, e->ttl_at, e->n_ttls, ttl_s);
@@ -59,6 +59,8 @@ static struct task *pinning_task(struct resolver *r, const struct cache_key *key
 	if (!task)
 		return NULL;
 	task->stale = true;
+	if (e->action == EVENT_ALERTED && e->found != e->rule)
+		task_found(task, EVENT_ALERTED, (enum reason)e->reason, e->found, NULL);
 	draft_from_entry(e, &task->draft);
 	task->draft.as_of_ms = r->now_ms;
 	task->draft.ttl_s = task->draft.addr_ttl_s = STALE_TTL_S;

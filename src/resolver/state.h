@@ -80,6 +80,7 @@ struct outcome {
 	uint16_t reason, action;
 	uint32_t rule;
 	uint32_t ttl_s;
+	uint32_t found; /* of WOULD_BLOCK: the rule that would have blocked; @rule is that of QNAME */
 	bool forged; /* OVERRIDE */
 	uint16_t ede; /* enum dns_ede_code instead of the reason's; 0: that */
 	const struct dns_name *hop;
@@ -87,6 +88,8 @@ struct outcome {
 
 /* core.c */
 const struct image_rule *rule_of(const struct resolver *r, uint16_t slot, uint32_t rule);
+/* What clients are told of it. */
+struct dns_ede outcome_ede(const struct outcome *o);
 /* Records a decision about @n queries for @key, if it is of a kind that is recorded. @source: the first asker, or NULL. */
 void record_outcome(struct resolver *r, const struct cache_key *key, const struct outcome *o, uint32_t n,
 	const struct client *source);
@@ -94,6 +97,13 @@ void record_outcome(struct resolver *r, const struct cache_key *key, const struc
 struct task *task_start(struct resolver *r, const struct cache_key *key, uint32_t rule);
 /* Tells everybody; nobody waits any more. */
 void task_tell(struct resolver *r, struct task *task, const struct outcome *o);
+/*
+ * Notes what is to be recorded of @task; the first thing that would have blocked it stays, and so does the first alert until
+ * then. @hop: the alias it is about, or NULL.
+ */
+void task_found(struct task *task, enum event_action action, enum reason reason, uint32_t rule, const struct dns_name *hop);
+/* Fills action, reason, rule and hop of an answer that is given. */
+void task_outcome(struct resolver *r, const struct task *task, struct outcome *o);
 /* Tells everybody and ends the task. */
 void task_end(struct resolver *r, struct task *task, const struct outcome *o);
 void task_fail(struct resolver *r, struct task *task, enum reason reason);
@@ -106,7 +116,10 @@ void task_set_due(struct resolver *r, struct task *task, uint64_t due_ms);
 /* Writes the reply to a name that is blocked by @rule (IMAGE_NONE: by no rule) into r->draft. */
 void blocked_outcome(struct resolver *r, const struct cache_key *key, uint32_t rule, enum reason reason,
 	struct outcome *ret_outcome);
-/* Is there an answer that needs nobody? False: ask upstream, under ret_outcome->rule. */
+/*
+ * Is there an answer that needs nobody? False: ask upstream, under ret_outcome->rule. Its action is WOULD_BLOCK where only audit
+ * mode lets it.
+ */
 bool local_outcome(struct resolver *r, const struct cache_key *key, const struct owner *owner, struct outcome *ret_outcome);
 /* A reply with @rcode and no records. */
 void empty_outcome(struct resolver *r, const struct cache_key *key, uint16_t rcode, struct outcome *ret_outcome);

@@ -39,13 +39,22 @@ struct draft {
 	uint8_t proofs[TASK_PROOFS_MAX]; /* whole records with owners in full */
 };
 
+/* What is to be recorded of a question that is not blocked. */
+struct finding {
+	uint16_t action; /* enum event_action: ALERTED or WOULD_BLOCK; NONE: nothing was found */
+	uint16_t reason; /* enum reason */
+	uint32_t rule;	 /* the rule that says so, or IMAGE_NONE */
+	struct dns_name hop; /* the alias that it is about; len 0: QNAME itself */
+};
+
 struct task {
 	enum task_state state;
 	uint16_t next;	       /* in its hash chain */
 	uint16_t active_at;    /* in the list of those in use */
 	uint16_t first_waiter, n_waiters;
 	uint32_t generation;   /* of its reference */
-	uint32_t rule;	       /* that allowed QNAME */
+	uint32_t rule;	       /* that decided about QNAME: its ports are pinned; in audit mode it may block, or be IMAGE_NONE */
+	struct finding found;
 	uint64_t due_ms;       /* when the present step has failed */
 	uint64_t deadline_ms;  /* when all of it has */
 	uint64_t pin_sent_ms;

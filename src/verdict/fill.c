@@ -7,7 +7,8 @@
 struct window_key fill_key(const struct judgement *r, const struct packet *p)
 {
 	struct window_key k = {.slot = r->slot, .reason = (uint16_t)r->reason, .protocol = p->protocol,
-		.inbound = r->inbound};
+		.inbound = r->inbound,
+		.would_block = r->would_block};
 
 	if (r->reason == REASON_FORGED_SOURCE) { /* wherever it was going */
 		k.destination = p->source;
@@ -46,8 +47,8 @@ void fill_event(struct event *e, const struct judge *j, const struct judgement *
 {
 	const struct addr *far;
 
-	e->kind = r->reason == REASON_ALERT ? EVENT_ALERT : EVENT_REFUSAL;
-	e->action = r->reason == REASON_ALERT ? EVENT_ALERTED :
+	e->kind = r->reason == REASON_ALERT || r->would_block ? EVENT_ALERT : EVENT_REFUSAL;
+	e->action = r->would_block ? EVENT_WOULD_BLOCK : r->reason == REASON_ALERT ? EVENT_ALERTED :
 		r->decision == DECISION_DROP ? EVENT_DROPPED : EVENT_REFUSED;
 	e->reason = (uint16_t)r->reason;
 	fill_sandbox(e, j->boxes, r->slot);

@@ -5,10 +5,12 @@
  * A packet gets here because no set element of rules/postern.nft let it through, so the usual outcome
  * is a refusal, and the work is to say whose it is and why. The order of the questions is
  * that of the ruleset: who (interface, source, cgroup, uid, host), cloud metadata, static rules, private and own
- * addresses, pins. Three things are let through, and only where the sender is known for certain:
+ * addresses, pins. Four things are let through, and only where the sender is known for certain:
  *   - what an ALERT rule covers, or an ALLOW rule that stands behind one: such rules are not in the kernel's sets;
  *   - a pinned destination: the lookup in the kernel raced a renewal of the pin;
- *   - what both such a rule of the receiver and the sender's own policy allow.
+ *   - what both such a rule of the receiver and the sender's own policy allow;
+ *   - what a policy in audit mode refuses, recorded as that refusal. Not what no policy can allow: metadata, stub ports,
+ *     forged and malformed packets; and not for a sandbox whose policy is missing.
  * Other ALLOW rules are not in this list: the kernel's sets know them, and where it
  * disagrees with the image (a reload is under way), the kernel is right.
  */
@@ -119,6 +121,25 @@ static struct judgement refuse_by(const struct judge *j, uint16_t slot, enum rea
 	struct judgement r = refuse(j, slot, reason);
 
 	r.place = place ? place : r.place;
+	return r;
+}
+
+static bool is_audit(const struct judge *j, uint16_t slot)
+{
+	const struct sandbox *s = boxes_get(j->boxes, slot);
+
+	return s && s->mode == SANDBOX_AUDIT && boxes_policy(j->boxes, slot);
+}
+
+/* @r, and in audit mode @decision instead of the refusal. */
+static struct judgement spare(const struct judge *j, struct judgement r, enum decision decision)
+{
+	bool refused = r.decision == DECISION_REFUSE || r.decision == DECISION_DROP;
+
+	if (refused && r.reason != REASON_ALWAYS_DENIED && is_audit(j, r.slot)) {
+		r.decision = decision;
+		r.would_block = 1;
+	}
 	return r;
 }
 
@@ -286,7 +307,9 @@ static struct judgement egress(const struct judge *j, const struct verdict_packe
 {
 	struct judgement r = egress_certain(j, m, p, sender.slot);
 
-	if (r.decision != DECISION_ACCEPT || sender.certain)
+	if (sender.certain)
+		return spare(j, r, DECISION_ACCEPT);
+	if (r.decision != DECISION_ACCEPT)
 		return r;
 	return refuse(j, sender.slot, m->has_uid ? REASON_OVERLOAD : REASON_NO_SANDBOX);
 }
@@ -298,20 +321,28 @@ static struct judgement inbound(const struct judge *j, const struct verdict_pack
 	uint16_t slot = find_receiver(j, m, p);
 	const struct image_policy *policy = boxes_policy(j->boxes, slot);
 	struct judgement r = refuse(j, slot, slot == SANDBOX_NONE ? REASON_NO_SANDBOX : REASON_INGRESS);
+	bool granted;
 	uint32_t i;
 
 	r.inbound = 1;
 	if (!policy || (m->in_confined && sender.slot == SANDBOX_NONE))
 		return r;
 	i = match_ingress(j->image, policy, &p->source, p->protocol, p->destination_port);
-	if (is_stub(j, m, p) || !static_is_ours(j->image, policy, image_ingress, i))
+	granted = static_is_ours(j->image, policy, image_ingress, i);
+	if (is_stub(j, m, p) || (!granted && !is_audit(j, slot)))
 		return r;
 	if (sender.slot != SANDBOX_NONE) {
 		struct judgement s = egress(j, m, p, sender);
 
 		if (s.decision != DECISION_ACCEPT)
 			return s;
+		if (s.would_block) {
+			s.decision = DECISION_ADMIT;
+			return s;
+		}
 	}
+	if (!granted)
+		return spare(j, r, DECISION_ADMIT);
 	r = accept_by(slot, DECISION_ADMIT, image_ingress(j->image, policy, i));
 	r.inbound = 1;
 	return r;
@@ -332,6 +363,8 @@ static struct judgement reply(const struct judge *j, const struct packet *p, str
 		i = match_ingress(j->image, policy, &p->destination, p->protocol, p->source_port);
 		if (static_is_ours(j->image, policy, image_ingress, i))
 			r = accept_by(sender.slot, DECISION_ADMIT, image_ingress(j->image, policy, i));
+		else
+			r = spare(j, r, DECISION_ADMIT);
 	}
 	r.inbound = r.turned = 1;
 	return r;

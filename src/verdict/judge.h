@@ -23,6 +23,7 @@ struct judgement {
 	uint16_t slot;	     /* whose policy decided; SANDBOX_NONE */
 	uint8_t inbound;     /* the sandbox is the receiver */
 	uint8_t turned;	     /* the packet is a reply: the flow goes the other way */
+	uint8_t would_block; /* let through only because the sandbox is in audit mode; reason and place are the refusal's */
 	enum decision decision;
 	enum reason reason;  /* REASON_NONE: nothing to record */
 	const struct image_place *place; /* in the image, or NULL */

@@ -167,6 +167,7 @@ static void count_decision(struct verdict *v, const struct judgement *r)
 	case DECISION_COUNT:
 		break;
 	}
+	v->counters[COUNTER_VERDICT_would_block] += r->would_block;
 	if (r->reason == REASON_MALFORMED)
 		v->counters[COUNTER_VERDICT_malformed]++;
 }

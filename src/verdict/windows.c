@@ -68,7 +68,7 @@ void windows_free(struct windows *w)
 
 static uint32_t *bucket(struct windows *w, const struct window_key *k)
 {
-	uint8_t flat[24] = {k->protocol, k->inbound, (uint8_t)k->reason};
+	uint8_t flat[24] = {k->protocol, (uint8_t)(k->inbound | k->would_block << 1), (uint8_t)k->reason};
 
 	memcpy(flat + 3, &k->slot, 2);
 	memcpy(flat + 5, &k->port, 2);
@@ -79,7 +79,7 @@ static uint32_t *bucket(struct windows *w, const struct window_key *k)
 static bool same(const struct window_key *a, const struct window_key *b)
 {
 	return a->slot == b->slot && a->reason == b->reason && a->port == b->port && a->protocol == b->protocol &&
-		a->inbound == b->inbound && addr_equal(&a->destination, &b->destination);
+		a->inbound == b->inbound && a->would_block == b->would_block && addr_equal(&a->destination, &b->destination);
 }
 
 static uint16_t *share(struct windows *w, uint16_t slot)

@@ -21,6 +21,7 @@ struct window_key {
 	uint16_t port;
 	uint8_t protocol;
 	bool inbound;
+	bool would_block; /* let through in audit mode: never counted together with refusals */
 	struct addr destination;
 };
 

@@ -71,6 +71,13 @@ static void option(struct build_rule *r, char *word, struct image_service *servi
 		r->qtype = wire_type(value);
 	else if (value && !strcmp(word, "ports"))
 		r->n_services = ports(value, services);
+	if (value && !strcmp(word, "group")) {
+		char *priority = strchr(value, '/');
+
+		*priority++ = '\0';
+		r->place.group = value;
+		r->group_priority = (uint32_t)strtoul(priority, NULL, 10);
+	}
 	if (value && !strcmp(word, "override")) {
 		char *ttl = strchr(value, '/');
 

@@ -107,14 +107,20 @@ static int on_pin(void *ctx, struct msg_pin_request *m)
 
 static int on_record(void *ctx, const struct decision_record *d, bool last_chance)
 {
+	char name[DNS_NAME_TEXT_MAX], hop[DNS_NAME_TEXT_MAX], by[160] = "";
 	struct scenario *s = ctx;
-	char name[DNS_NAME_TEXT_MAX], hop[DNS_NAME_TEXT_MAX];
+	const struct image_rule *rule = s->rules ? resolver_rule(s->r, d->slot, d->rule) : NULL;
 
 	if (s->log_full && !last_chance)
 		return -EAGAIN;
-	scenario_action(s, "record %u %s %s %s x%u%s%s", d->slot, d->name.len ? dns_name_to_text(&d->name, name) : "-",
+	if (rule)
+		snprintf(by, sizeof(by), " by %s%s%s", image_string(s->im, rule->place.group),
+			rule->place.group == IMAGE_NONE ? "" : "/", image_string(s->im, rule->place.name));
+	else if (s->rules)
+		snprintf(by, sizeof(by), " by none");
+	scenario_action(ctx, "record %u %s %s %s x%u%s%s%s", d->slot, d->name.len ? dns_name_to_text(&d->name, name) : "-",
 		reason_text((enum reason)d->reason), event_action_text((enum event_action)d->action), d->count,
-		d->hop.len ? " hop " : "", d->hop.len ? dns_name_to_text(&d->hop, hop) : "");
+		d->hop.len ? " hop " : "", d->hop.len ? dns_name_to_text(&d->hop, hop) : "", by);
 	return 0;
 }
 
@@ -304,6 +310,8 @@ static void do_sandbox(struct scenario *s, char *args)
 
 	if (sscanf(args, "%u %63s", &slot, box.policy) != 2)
 		scenario_fail(s, "sandbox SLOT POLICY");
+	box.mode = strstr(args, " audit") ? SANDBOX_AUDIT : SANDBOX_ENFORCE;
+	box.fail_open = strstr(args, " fail_open") != NULL;
 	snprintf(box.name, sizeof(box.name), "box%u", slot);
 	box.slot = (uint16_t)slot;
 	if (resolver_set_sandbox(s->r, &box) < 0)
@@ -313,6 +321,11 @@ static void do_sandbox(struct scenario *s, char *args)
 static void do_gone(struct scenario *s, char *args)
 {
 	resolver_remove_sandbox(s->r, (uint16_t)strtoul(args, NULL, 10));
+}
+
+static void do_rules(struct scenario *s, char *args)
+{
+	s->rules = strcmp(args, "on") == 0;
 }
 
 static void do_counter(struct scenario *s, char *args)
@@ -338,7 +351,7 @@ static const struct {
 } events[] = {
 	{"query", do_query}, {"raw", do_raw}, {"reply", do_reply}, {"junk", do_junk}, {"broken", do_broken},
 	{"grant", do_grant}, {"refuse", do_refuse}, {"late", do_late}, {"full", do_full}, {"time", do_time},
-	{"load", do_load}, {"sandbox", do_sandbox}, {"gone", do_gone}, {"counter", do_counter},
+	{"load", do_load}, {"sandbox", do_sandbox}, {"gone", do_gone}, {"counter", do_counter}, {"rules", do_rules},
 };
 
 static void drop_action(struct scenario *s)

@@ -7,6 +7,7 @@
  *
  *	policy NAME				a new policy; rules follow
  *	rule ACTION PRIORITY NAME,... [ports=443,...] [trust] [strip] [nxdomain] [override=NAME/TTL] [qtype=TYPE]
+ *		[group=NAME/PRIORITY]
  *						NAME may be !PROTECTION/CONFIDENCE instead
  *	setting NAME VALUE			of image_settings; at first prefetch and stale_max_s are 0
  *	upstream-tls ADDRESS			one that is asked over TLS
@@ -14,7 +15,8 @@
  *	zone NAME N [private=PREFIX,...]		a forward zone with N more upstreams, behind them
  *	local NAME ADDRESS|NAME [ttl=60]	a local record
  *	load					compile what was said since the last load; comes into force
- *	sandbox SLOT POLICY			a uid sandbox; gone SLOT removes it
+ *	sandbox SLOT POLICY [audit] [fail_open]	a uid sandbox; gone SLOT removes it
+ *	rules on				records say which rule, by group and priority, from now on
  *	query NAME TYPE [slot=1] [id=7] [edns=SIZE [do]] [ad] [cd] [tcp] [port=N] [rd=0]
  *						action `dropped`: never an answer; `limited`: over the allowance
  *	raw HEX					bytes as a query of sandbox 1
@@ -61,7 +63,7 @@ struct scenario {
 	uint8_t ask[DNS_ASK_MAX];
 	size_t ask_len;
 	struct msg_pin_request pin, pin_before;
-	bool late, pin_full, ask_full, log_full;
+	bool late, pin_full, ask_full, log_full, rules;
 };
 
 /* Prints file, line and text, counts the failure. */

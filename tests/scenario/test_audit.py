@@ -150,7 +150,7 @@ class Test(unittest.TestCase):
         for e, v in zip(queries, rows):
             self.assertEqual((v["query_name"], v["query_type"], v["rcode"]), (e["names"][0] + ".", e["qtype"], e["rcode"]))
             self.assertEqual((v["srcaddr"], v["srcids"]["instance"]), (e["source"], e["sandbox"]))
-            self.assertEqual(v.get("firewall_rule_action"), {"block": "BLOCK", "alert": "ALERT"}.get(e.get("action")))
+            self.assertEqual(v.get("firewall_rule_action"), {"block": "BLOCK", "alert": "ALERT", "would-block": "ALERT"}.get(e.get("action")))
             self.assertEqual([(a["Type"], a["Rdata"]) for a in v["answers"]], [(a["type"], a["rdata"]) for a in e["answers"]])
         self.assertEqual([(a["Type"], a["Rdata"]) for a in rows[0]["answers"]], [
             ("CNAME", "www.example."), ("A", "192.0.2.1"), ("AAAA", "2001:db8::7"), ("MX", "10 mail.t."),

@@ -267,6 +267,9 @@ static const struct bad_row bad_rows[] = {
 	{"postern.conf", C "limits = 1000;\n", "postern.conf:2: \"limits\" is of the wrong kind: "},
 	/* sandboxes */
 	{"postern.conf", BOX(""), "postern.conf:2: sandbox \"a\" selects nothing: write interface, source, cgroup, uid or host = true"},
+	{"postern.conf", BOX("uid = 1; mode = \"audti\";"), "postern.conf:2: mode \"audti\" is unknown: did you mean \"audit\"?"},
+	{"postern.conf", BOX("uid = 1; mode = \"shadow\";"), "postern.conf:2: mode \"shadow\" is unknown: write one of enforce, audit"},
+	{"postern.conf", BOX("uid = 1; fail_open = 1;"), "postern.conf:2: \"fail_open\" is of the wrong kind: write true or false, without quotes"},
 	{"postern.conf", BOX("uid = 1; host = true;"), "postern.conf:2: sandbox \"a\" has `uid` and `host`: write one of them"},
 	{"postern.conf", BOX("uid = \"root\";"), "postern.conf:2: \"uid\" is of the wrong kind: write a whole number"},
 	{"postern.conf", BOX("uid = ( \"root\" );"), "postern.conf:2: a uid is a number: write what `id -u USER` prints"},
@@ -319,6 +322,7 @@ static const struct bad_row warning_rows[] = {
 		"p.conf:4: warning: rule \"late\" never decides 1 of its names, such as \"*.x.b.example\": rule \"first\" (line 3) comes first"},
 	{"p.conf", EGRESS("to = \"169.254.169.254\"; ports = \"all\";"), "p.conf:2: warning: \"169.254.169.254\" is a metadata service, which is always denied: remove it"},
 	{"p.conf", EGRESS("to = \"192.0.2.0/24\"; ports = \"icmpv6/128\";"), "p.conf:2: warning: \"icmpv6/128\" cannot occur with these prefixes: icmp goes with IPv4"},
+	{"postern.conf", BOX("uid = 1; fail_open = true;"), "postern.conf:2: warning: sandbox \"a\": with fail_open a name is answered even when"},
 	{"postern.conf", "policies = \"p.conf\";\n", "postern.conf: warning: no upstream, so no name can be resolved: write upstreams"},
 };
 
