@@ -5,10 +5,12 @@ A block is told from a name that does not exist by its extended error, over UDP 
 """
 import json
 import os
+import signal
 import sys
 
 import lab
 import labdaemon
+import labprobe
 
 sys.path.insert(0, os.path.join(labdaemon.TOP, "tests", "scenario"))
 
@@ -72,6 +74,22 @@ def extended_errors(net):
     lab.check("NXDOMAIN" in out and "EDE" not in out, "a name that does not exist does not")
 
 
+def never_waits(net, daemon):
+    """With the log's process stopped everything is answered; when it goes on, it gets every query."""
+    n = 300
+    daemon.kill("postern-audit", signal.SIGSTOP)
+    try:
+        answers = [labprobe.ask(net.ns["box1"], f"n{i}.stopped.example") for i in range(n)]
+    finally:
+        daemon.kill("postern-audit", signal.SIGCONT)
+    lab.equal([a.rcode for a in answers], ["NOERROR"] * n, "answers while the log stands still")
+
+    def recorded():
+        return sum(e["count"] for e in daemon.events(kind="dns") if e["names"][0].endswith(".stopped.example"))
+    lab.wait_for("every query in the log", lambda: recorded() == n, 20)
+    lab.equal([e for e in daemon.events(kind="suppressed")], [], "and nothing was lost")
+
+
 def main(net):
     os.makedirs(FOLDER, exist_ok=True)
     conf = labdaemon.box_conf().replace("window_ms = 1000;", "window_ms = 500;" + OUTPUTS)
@@ -82,6 +100,7 @@ def main(net):
     queries(net)
     refusals(net)
     extended_errors(net)
+    never_waits(net, daemon)
     wrong = [w for x in lines("route53.jsonl") for w in formats.route53(x)]
     wrong += [w for x in lines("vpc-flow.log") for w in formats.flow(x, formats.FLOW_DEFAULT)]
     wrong += [w for x in lines("ocsf.jsonl") for w in formats.ocsf(x)]
