@@ -17,7 +17,7 @@
 #include "postern/compiler.h"
 #include "postern/dns.h"
 
-#define ANSWER_RECORDS_MAX 1024
+#define ANSWER_RECORDS_MAX 5460	  /* as many as a message can hold: the shortest takes 12 bytes */
 #define ANSWER_NAMES_MAX 256	  /* distinct owners, as far as they follow each other */
 #define ANSWER_BYTES_MAX 131072   /* rdata, uncompressed */
 
@@ -67,6 +67,10 @@ const struct answer_record *answer_dname(const struct answer *a, const struct dn
 /* The next record of @type at @name from index *@at on; moves *@at behind it. NULL: no more. */
 const struct answer_record *answer_next(const struct answer *a, const struct dns_name *name, uint16_t type,
 	unsigned int *at);
+/*
+ * Does the message only tell who should be asked (RFC 2308 2.2: name servers, no SOA)? Whoever was asked to resolve the name did not.
+ */
+bool answer_is_referral(const struct answer *a);
 /*
  * The SOA of a negative answer for @name (RFC 2308): in the authority section, its owner @name or above. NULL: none. How
  * long the answer may be kept: the lower of its TTL and MINIMUM.

@@ -196,6 +196,7 @@ size_t dns_ask_write(const struct dns_ask *a, uint8_t out[static DNS_ASK_MAX]);
 enum dns_check {
 	DNS_CHECK_GOOD,
 	DNS_CHECK_CASE,  /* all but the case: a server that does not keep it, or somebody guessing */
+	DNS_CHECK_BARE,  /* FORMERR without a question: from who could not read ours */
 	DNS_CHECK_WRONG,
 };
 enum dns_check dns_ask_check(const struct dns_ask *a, const void *data, size_t len);

@@ -175,6 +175,18 @@ const struct answer_record *answer_soa(const struct answer *a, const struct dns_
 	return NULL;
 }
 
+bool answer_is_referral(const struct answer *a)
+{
+	bool servers = false;
+
+	for (unsigned int i = 0; i < a->n_records; i++) {
+		if (!a->records[i].authority || a->records[i].type == DNS_TYPE_SOA)
+			return false;
+		servers |= a->records[i].type == DNS_TYPE_NS;
+	}
+	return servers && a->rcode == DNS_NOERROR;
+}
+
 static bool svcb_keep(uint16_t key)
 {
 	return key == SVCB_KEY_ALPN || key == SVCB_KEY_NO_DEFAULT_ALPN || key == SVCB_KEY_PORT;

@@ -175,7 +175,11 @@ enum dns_check dns_ask_check(const struct dns_ask *a, const void *data, size_t l
 	flags = bytes_read_u16(&r);
 	questions = bytes_read_u16(&r);
 	bytes_skip(&r, 6);
-	if (r.failed || id != a->id || !(flags & DNS_QR) || (flags & OPCODE_MASK) || questions != 1)
+	if (r.failed || id != a->id || !(flags & DNS_QR) || (flags & OPCODE_MASK))
+		return DNS_CHECK_WRONG;
+	if (questions == 0 && (flags & RCODE_MASK) == DNS_FORMERR && !bytes_left(&r))
+		return DNS_CHECK_BARE;
+	if (questions != 1)
 		return DNS_CHECK_WRONG;
 	if (dns_name_read(&r, false, &name) < 0 || !dns_name_equal(&name, &a->name))
 		return DNS_CHECK_WRONG;

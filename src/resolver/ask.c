@@ -199,7 +199,7 @@ static void matching_answer(struct resolver *r, struct task *task, const uint8_t
 		ask_differently(r, task);
 		return;
 	}
-	if (rc < 0 || (r->answer->rcode != DNS_NOERROR && r->answer->rcode != DNS_NXDOMAIN)) {
+	if (rc < 0 || (r->answer->rcode != DNS_NOERROR && r->answer->rcode != DNS_NXDOMAIN) || answer_is_referral(r->answer)) {
 		if (task->tried == (1u << task->n_upstreams) - 1 - (1u << task->upstream))
 			task->tries = (uint8_t)r->settings.upstream_tries; /* every one has spoken: no use asking again */
 		try_failed(r, task);
@@ -230,6 +230,9 @@ void resolver_upstream_answer(struct resolver *r, uint32_t ref, const uint8_t *d
 		matching_answer(r, task, data, len);
 	} else if (check == DNS_CHECK_CASE) {
 		task->stream = true;
+		ask_differently(r, task);
+	} else if (check == DNS_CHECK_BARE && !task->plain) {
+		task->plain = true;
 		ask_differently(r, task);
 	} else if (task->stream) {
 		try_failed(r, task);

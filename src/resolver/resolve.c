@@ -368,7 +368,7 @@ void resolve_answer(struct resolver *r, struct task *task)
 	step = follow(r, task, &name);
 	if (step == ANSWER_HOP)
 		return;
-	if (step == ANSWER_BAD)
+	if (step == ANSWER_BAD || (step == ANSWER_END && r->answer->rcode != DNS_NOERROR)) /* a name that is not there has no data */
 		task_fail(r, task, REASON_UPSTREAM);
 	else if (step == ANSWER_NONE && r->answer->rcode == DNS_NOERROR && !dns_name_equal(&name, &task->current) &&
 		!answer_soa(r->answer, &name, &ttl_s))

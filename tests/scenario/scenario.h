@@ -20,10 +20,12 @@
  *	query NAME TYPE [slot=1] [id=7] [edns=SIZE [do]] [ad] [cd] [tcp] [port=N] [rd=0]
  *						action `dropped`: never an answer; `limited`: over the allowance
  *	raw HEX					bytes as a query of sandbox 1
- *	reply RCODE [tc] [ad] [cut] [case] [id] [question] [pointers] [soa=NAME/TTL] [; NAME TTL TYPE RDATA]... [; ^NAME TTL TYPE RDATA]...
+ *	reply RCODE [tc] [ad] [cut] [case] [id] [question] [pointers] [bare] [soa=NAME/TTL]
+ *						[; NAME TTL TYPE RDATA]... [; ^NAME TTL TYPE RDATA]...
  *						answers the last question asked; ^: in the authority section, those last;
  *						case, id, question: with that wrong;
- *						cut: without its last bytes; pointers: data compressed against the question
+ *						cut: without its last bytes; pointers: data compressed against the question;
+ *						bare: its header alone
  *	junk HEX				bytes instead
  *	broken					the connection for the last question ended
  *	grant MS [ADDRESS...]			of the last pin request: all, or only these

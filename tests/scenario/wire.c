@@ -122,6 +122,8 @@ size_t wire_reply(struct scenario *s, char *text, uint8_t *out, size_t cap)
 			spoil(out + 13, 1);
 		else if (!strcmp(word, "pointers"))
 			pointers = true;
+		else if (!strcmp(word, "bare"))
+			return memset(out + 4, 0, 8), DNS_HEADER_SIZE;
 		else if (!strncmp(word, "soa=", 4))
 			soa = word + 4;
 	}

@@ -271,6 +271,13 @@ static void test_ask(void)
 	wire[1] ^= 1;
 	wire[5] = 2;
 	CHECK(dns_ask_check(&a, wire, len) == DNS_CHECK_WRONG);
+	wire[5] = 0;
+	wire[3] |= DNS_FORMERR;
+	CHECK(dns_ask_check(&a, wire, 12) == DNS_CHECK_BARE);
+	CHECK(dns_ask_check(&a, wire, 13) == DNS_CHECK_WRONG);
+	wire[3] ^= DNS_FORMERR ^ DNS_SERVFAIL;
+	CHECK(dns_ask_check(&a, wire, 12) == DNS_CHECK_WRONG);
+	wire[3] ^= DNS_SERVFAIL;
 	wire[5] = 1;
 	wire[12 + 13 + 1] = 1; /* type A */
 	CHECK(dns_ask_check(&a, wire, len) == DNS_CHECK_WRONG);
