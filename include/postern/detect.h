@@ -47,7 +47,7 @@ struct detect_finding {
 };
 
 /*
- * NULL without memory. Takes address space for every sandbox there can be (about 19 kB each), memory for those that
+ * NULL without memory. Takes address space for every sandbox there can be (about 21 kB each), memory for those that
  * are asked about.
  */
 struct detect *detect_new(void);

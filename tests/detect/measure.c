@@ -3,14 +3,17 @@
  * Measures detection: what it finds of generated tunnels and domains of algorithms, and what it says about ordinary questions. Prints the tables
  * of postern-policy(5). With --check it holds them to bounds, as a test.
  *
- *	measure [--check] [--domains FILE]	FILE: ordinary registrable domains, one a line (domains.py)
+ *	measure_detect [--check] [--domains FILE]	FILE: ordinary registrable domains, one a line (domains.py)
+ *	measure_detect --cost			CPU of a question, beside writing and reading it
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "postern/compiler.h"
 #include "postern/detect.h"
+#include "postern/dns.h"
 
 #include "traffic.h"
 
@@ -318,13 +321,78 @@ static void read_domains(struct lab *lab, const char *path)
 	fclose(f);
 }
 
+static double now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
+}
+
+/* Writes and reads each question once: what a resolver does with it in any case. */
+static double cost_codec(const struct dns_ask *asks, unsigned int n)
+{
+	double from = now_ns();
+	uint8_t wire[DNS_ASK_MAX];
+	struct dns_query q;
+
+	for (unsigned int i = 0; i < n; i++)
+		ASSERT(dns_query_parse(wire, dns_ask_write(&asks[i], wire), &q) == DNS_NOERROR);
+	return (now_ns() - from) / n;
+}
+
+static double cost_judge(struct lab *lab, const struct dns_ask *asks, unsigned int n)
+{
+	double from = now_ns();
+	struct detect_finding f;
+
+	for (unsigned int i = 0; i < n; i++) {
+		struct detect_question q = {.name = &asks[i].name, .now_ms = 1000000 + i, .slot = 1, .qtype = 1};
+
+		detect_judge(lab->d, &q, &f);
+		detect_sent(lab->d, &q);
+	}
+	return (now_ns() - from) / n;
+}
+
+/* Of browsing: 500 names, so that each stays known when it is asked again. */
+static void measure_cost(struct lab *lab)
+{
+	enum { N = 500, ROUNDS = 20 };
+	static struct dns_ask asks[N];
+	double codec = 0, first = 0, again = 0;
+	const struct kind *browser = ordinary;
+
+	while (strncmp(browser->name, "browsing", 8) != 0)
+		browser++;
+	for (unsigned int round = 1; round <= ROUNDS; round++) {
+		struct run run;
+
+		run_start(lab, &run, round);
+		for (unsigned int i = 0; i < N; i++) {
+			run_judge(lab, &run, browser);
+			asks[i] = (struct dns_ask){.id = 1, .qtype = 1, .edns = true, .name = run.name};
+		}
+		detect_forget(lab->d, 1);
+		codec += cost_codec(asks, N) / ROUNDS;
+		first += cost_judge(lab, asks, N) / ROUNDS;
+		again += cost_judge(lab, asks, N) / ROUNDS;
+	}
+	printf("writing and reading a question %.0f ns; judging it the first time %.0f ns (%.1f times), again %.0f ns (%.1f times)\n", codec,
+		first, first / codec, again, again / codec);
+}
+
 int main(int argc, char **argv)
 {
+	bool cost = false;
+
 	static struct lab lab;
 
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--check") == 0)
 			lab.check = true;
+		else if (strcmp(argv[i], "--cost") == 0)
+			cost = true;
 		else if (strcmp(argv[i], "--domains") == 0 && i + 1 < argc)
 			read_domains(&lab, argv[++i]);
 	}
@@ -334,9 +402,13 @@ int main(int argc, char **argv)
 	}
 	lab.d = detect_new();
 	ASSERT(lab.d);
-	measure_tunnels(&lab);
-	measure_families(&lab);
-	measure_ordinary(&lab);
+	if (cost) {
+		measure_cost(&lab);
+	} else {
+		measure_tunnels(&lab);
+		measure_families(&lab);
+		measure_ordinary(&lab);
+	}
 	detect_free(lab.d);
 	return lab.failed ? 1 : 0;
 }

@@ -158,8 +158,10 @@ static void set_up(void)
 	image_build_policy(b, &(struct build_policy){.place = {"p", "p", 1}});
 	uint32_t list = image_build_list(b);
 	ASSERT(image_build_domain_text(b, list, "a") == 0 && image_build_domain_text(b, list, "*.a") == 0);
-	image_build_rule(b, &(struct build_rule){.place = {"r", "p", 2}, .priority = 1, .lists = &list, .n_lists = 1,
+	image_build_rule(b, &(struct build_rule){.place = {"r", "p", 2}, .priority = 2, .lists = &list, .n_lists = 1,
 		.services = &https, .n_services = 1, .https_records = HTTPS_STRIP});
+	image_build_rule(b, &(struct build_rule){.place = {"t", "p", 3}, .priority = 1, .action = ACTION_ALERT,
+		.protection = PROTECTION_DNS_TUNNELING, .confidence = CONFIDENCE_LOW});
 	image_build_upstream(b, &up);
 	add_split(b);
 	ASSERT(image_builder_finish(b, &data, &len) == 0 && image_view(data, len, &world.im) == 0);

@@ -108,6 +108,9 @@ static void use_policy(const struct image *im, const struct image_policy *p)
 		use_services(im, r->first_service, r->n_services);
 		sink += image_wire(im, r->override_wire, &n);
 	}
+	for (uint32_t i = 0; i < p->n_protections; i++)
+		if (image_rule(im, p, image_protection(im, p, i))->protection == PROTECTION_NONE)
+			abort();
 	for (uint32_t i = 0; i < p->n_egress; i++)
 		use_static(im, image_egress(im, p, i));
 	for (uint32_t i = 0; i < p->n_ingress; i++)
@@ -119,6 +122,8 @@ static void use_policy(const struct image *im, const struct image_policy *p)
 			abort();
 		rule = match_name(im, p, &n, 1);
 		if (rule != IMAGE_NONE && rule >= p->n_rules)
+			abort();
+		if (rule != IMAGE_NONE && match_scope(im, p, &n, 1, rule) != MATCH_EXACT && match_scope(im, p, &n, 1, rule) > DNS_LABELS_MAX)
 			abort();
 	}
 	sink += match_egress(im, p, &a, 6, 443) + match_ingress(im, p, &a, 6, 443);
