@@ -119,16 +119,16 @@ static enum cli_status failed(const char *directory, int error)
 }
 
 /* From the option, from the configuration where it can be compiled, or the default. */
-static const char *find_directory(const struct cli *c, char buf[static POLICY_PATH_MAX])
+static const char *find_directory(const struct cli *c, struct log_directories *buf)
 {
 	if (c->directory)
 		return c->directory;
-	return policy_audit_directory(c, buf) == 0 ? buf : DEFAULT_DIRECTORY;
+	return policy_log_directories(c, buf) == 0 ? buf->log : DEFAULT_DIRECTORY;
 }
 
 enum cli_status cmd_audit(struct cli *c)
 {
-	char buf[POLICY_PATH_MAX];
+	struct log_directories buf;
 	struct log_filter filter;
 	struct log_reader reader;
 	struct tail tail;
@@ -137,7 +137,7 @@ enum cli_status cmd_audit(struct cli *c)
 
 	if (log_filter_parse(c, &filter) < 0 || tail_init(c, &tail) < 0)
 		return CLI_USAGE;
-	directory = find_directory(c, buf);
+	directory = find_directory(c, &buf);
 	if (!*directory) {
 		fprintf(stderr, "postern: this configuration writes events to the daemon's standard error: journalctl -u posternd\n");
 		return CLI_FAILED;

@@ -104,14 +104,11 @@ static void look_at_log_owner(struct doctor *d, const char *path, const struct s
 		doctor_find(d, FINDING_PROBLEM, "chmod o-w", "everybody can write to the audit log's directory %s", path);
 }
 
-void doctor_log(struct doctor *d)
+static void look_at_log(struct doctor *d, const char *path)
 {
-	char path[POLICY_PATH_MAX];
 	struct statvfs fs;
 	struct stat st;
 
-	if (policy_audit_directory(d->c, path) < 0 || !path[0])
-		return;
 	if (stat(path, &st) < 0) {
 		if (errno != EACCES)
 			doctor_find(d, FINDING_PROBLEM, "systemd-tmpfiles --create, or mkdir, chown postern-audit:postern, chmod 2750",
@@ -131,4 +128,22 @@ void doctor_log(struct doctor *d)
 	else if (fs.f_bavail * 20 < fs.f_blocks)
 		doctor_find(d, FINDING_WARNING, "free space, or lower audit.rotate_bytes and audit.keep in postern.conf",
 			"less than 5 percent are free where the audit log is (%s)", path);
+}
+
+void doctor_log(struct doctor *d)
+{
+	struct log_directories found;
+	bool seen;
+
+	if (policy_log_directories(d->c, &found) < 0)
+		return;
+	if (found.log[0])
+		look_at_log(d, found.log);
+	for (unsigned int f = 0; f < AUDIT_FORMAT_COUNT; f++) {
+		seen = strcmp(found.outputs[f], found.log) == 0;
+		for (unsigned int earlier = 0; earlier < f; earlier++)
+			seen |= strcmp(found.outputs[f], found.outputs[earlier]) == 0;
+		if (found.outputs[f][0] && !seen)
+			look_at_log(d, found.outputs[f]);
+	}
 }

@@ -179,8 +179,9 @@ const char *policy_changed_since(const struct image *im, const char *loaded)
 	return NULL;
 }
 
-int policy_audit_directory(const struct cli *c, char ret_path[static POLICY_PATH_MAX])
+int policy_log_directories(const struct cli *c, struct log_directories *ret_directories)
 {
+	const struct image_settings *s;
 	enum cli_status status;
 	struct image *im;
 
@@ -189,7 +190,10 @@ int policy_audit_directory(const struct cli *c, char ret_path[static POLICY_PATH
 	im = policy_image(c, true, &status);
 	if (!im)
 		return -EINVAL;
-	snprintf(ret_path, POLICY_PATH_MAX, "%s", image_string(im, image_settings(im)->audit_directory));
+	s = image_settings(im);
+	snprintf(ret_directories->log, POLICY_PATH_MAX, "%s", image_string(im, s->audit_directory));
+	for (unsigned int f = 0; f < AUDIT_FORMAT_COUNT; f++)
+		snprintf(ret_directories->outputs[f], POLICY_PATH_MAX, "%s", image_string(im, s->audit_outputs[f].directory));
 	image_unmap(im);
 	return 0;
 }

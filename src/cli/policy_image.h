@@ -26,8 +26,14 @@ POSTERN_MUST_CHECK int policy_compile(const struct cli *c, const char *config, i
 void policy_report_free(struct policy_report *r);
 /* The configuration of @c as an image; errors are said on standard error unless @quiet. NULL: @ret_status says why. */
 struct image *policy_image(const struct cli *c, bool quiet, enum cli_status *ret_status);
-/* audit.directory of the configuration; "" where it is standard error. 0 or -errno. */
-POSTERN_MUST_CHECK int policy_audit_directory(const struct cli *c, char ret_path[static POLICY_PATH_MAX]);
+/* Where the configuration has the log written. */
+struct log_directories {
+	char log[POLICY_PATH_MAX];				   /* audit.directory; "": standard error */
+	char outputs[AUDIT_FORMAT_COUNT][POLICY_PATH_MAX]; /* "": not written */
+};
+
+/* 0 or -errno. */
+POSTERN_MUST_CHECK int policy_log_directories(const struct cli *c, struct log_directories *ret_directories);
 /* The first file of the image that was changed after @loaded (RFC 3339, as the daemon says it), or NULL. */
 const char *policy_changed_since(const struct image *im, const char *loaded);
 /* Path of the configuration in use. */

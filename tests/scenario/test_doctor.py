@@ -156,6 +156,18 @@ class Test(unittest.TestCase):
         os.utime(self.conf, (2000000000, 2000000000))
         self.finds("note", "postern.conf was changed after the daemon loaded its policy")
 
+    def test_log_of_another_format(self):
+        other = os.path.join(self.folder, "other")
+        self.write("postern.conf", f'upstreams = [ "192.0.2.53" ];\npolicies = [ "{SOURCE}/policies/openhands.conf" ];\n'
+                   f'audit: {{ directory = "{self.log}"; outputs = ( {{ format = "ocsf"; directory = "{other}"; }}, '
+                   f'{{ format = "vpc-flow"; directory = "{other}"; }}, {{ format = "route53"; }} ); }};\n')
+        self.finds("problem", f"directory {other}: No such file or directory")
+        self.assertEqual(len([text for _, text in self.doctor() if other in text]), 1)
+        os.mkdir(other, 0o750)
+        self.finds("problem", f"directory {other} belongs to uid 0")
+        os.chown(other, AUDIT_UID, 0)
+        self.assertFalse([text for _, text in self.doctor() if other in text])
+
     def test_log(self):
         os.chown(self.log, 0, 0)
         self.finds("problem", "belongs to uid 0, not to postern-audit")
