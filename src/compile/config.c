@@ -189,6 +189,16 @@ static void for_each_string(struct compile *c, const struct node *n, void (*read
 	}
 }
 
+static void read_upstreams(struct compile *c, const struct node *n)
+{
+	struct upstream_list list;
+
+	config_upstreams(c, n, &list);
+	c->n_upstreams = (uint32_t)list.n;
+	for (size_t i = 0; i < list.n && !c->diag->n_errors; i++)
+		image_build_upstream(c->builder, &list.all[i]);
+}
+
 /* Behind the upstreams of no zone: an image holds those of the zones behind them. */
 static void read_split(struct compile *c, const struct node *root)
 {
@@ -217,7 +227,7 @@ static void read_config(struct compile *c, const struct tree *t, const char *pat
 	if (policies)
 		for_each_string(c, policies, read_policies);
 	if (upstreams)
-		config_upstreams(c, upstreams);
+		read_upstreams(c, upstreams);
 	if (c->n_upstreams == 0 && !node_member(root, "forward", NODE_LIST))
 		diag_warning(c->diag, (struct spot){path, 0}, "no upstream, so no name can be resolved: write "
 			"upstreams = [ \"ADDRESS\" ];");

@@ -15,7 +15,7 @@
 #define ZONE_PREFIXES_MAX 64
 
 static const struct member members[] = {
-	{"zone", NODE_STRING, true}, {"to", NODE_STRING | NODE_LIST, true},
+	{"zone", NODE_STRING, true}, {"to", NODE_STRING | NODE_LIST | NODE_GROUP, true},
 	{"private", NODE_BOOLEAN | NODE_STRING | NODE_LIST, false}, {0},
 };
 
@@ -29,9 +29,9 @@ struct zone_reader {
 /* The zone under construction. */
 struct zone {
 	struct dns_name name;
-	struct image_upstream upstreams[ZONE_UPSTREAMS_MAX];
+	struct upstream_list upstreams;
 	struct prefix prefixes[ZONE_PREFIXES_MAX];
-	size_t n_upstreams, n_prefixes;
+	size_t n_prefixes;
 };
 
 /* RFC 6761 6.3 and 6.4, RFC 7686 2: no resolver may ask for these. */
@@ -94,18 +94,9 @@ static void take_name(struct zone_reader *r, const struct node *n, struct zone *
 
 static void take_upstreams(struct zone_reader *r, const struct node *n, struct zone *z)
 {
-	if (policy_strings(n) == 0)
+	if (node_kind(n) == NODE_LIST && node_count(n) == 0)
 		diag_error(r->c->diag, node_spot(n), "`to` is empty: write the addresses of the zone's servers");
-	if (policy_strings(n) > ZONE_UPSTREAMS_MAX) {
-		diag_error(r->c->diag, node_spot(n), "more than %d upstreams in one zone: remove some", ZONE_UPSTREAMS_MAX);
-		return;
-	}
-	for (size_t i = 0; i < policy_strings(n); i++) {
-		const struct node *entry = policy_string_at(r->c, n, i);
-
-		if (entry && config_upstream(r->c, entry, &z->upstreams[z->n_upstreams]))
-			z->n_upstreams++;
-	}
+	config_upstreams(r->c, n, &z->upstreams);
 }
 
 static void take_prefix(struct zone_reader *r, const struct node *n, struct zone *z)
@@ -159,7 +150,7 @@ static void take_private(struct zone_reader *r, const struct node *n, struct zon
 
 static void read_zone(struct zone_reader *r, const struct node *n)
 {
-	const struct node *name = node_member(n, "zone", NODE_STRING), *to = node_member(n, "to", NODE_STRING | NODE_LIST);
+	const struct node *name = node_member(n, "zone", NODE_STRING), *to = node_member(n, "to", NODE_STRING | NODE_LIST | NODE_GROUP);
 	const struct node *private = node_member(n, "private", NODE_BOOLEAN | NODE_STRING | NODE_LIST);
 	struct zone *z = calloc(1, sizeof(*z));
 
@@ -172,8 +163,8 @@ static void read_zone(struct zone_reader *r, const struct node *n)
 	if (private)
 		take_private(r, private, z);
 	if (!r->c->diag->n_errors)
-		image_build_zone(r->c->builder, &(struct build_zone){.name = &z->name, .upstreams = z->upstreams,
-			.n_upstreams = z->n_upstreams, .prefixes = z->prefixes, .n_prefixes = z->n_prefixes});
+		image_build_zone(r->c->builder, &(struct build_zone){.name = &z->name, .upstreams = z->upstreams.all,
+			.n_upstreams = z->upstreams.n, .prefixes = z->prefixes, .n_prefixes = z->n_prefixes});
 	free(z);
 }
 

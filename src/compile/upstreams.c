@@ -58,32 +58,11 @@ static bool parse_upstream(const char *text, struct image_upstream *ret_upstream
 	return true;
 }
 
-bool config_upstream(struct compile *c, const struct node *n, struct image_upstream *ret_upstream)
+static void read_plain(struct compile *c, const struct node *n, struct image_upstream *u)
 {
-	if (parse_upstream(node_string(n), ret_upstream))
-		return true;
-	diag_error(c->diag, node_spot(n), "\"%s\" is no upstream: write an address, with a port where it is not 53: "
-		"\"192.0.2.53\", \"192.0.2.53:5353\", \"[2001:db8::53]:53\"", node_string(n));
-	return false;
-}
-
-static void keep(struct compile *c, const struct node *n, const struct image_upstream *u)
-{
-	if (c->n_upstreams == ZONE_UPSTREAMS_MAX)
-		diag_error(c->diag, node_spot(n), "more than %d upstreams: remove some", ZONE_UPSTREAMS_MAX);
-	else
-		image_build_upstream(c->builder, u);
-	c->n_upstreams++;
-}
-
-static void read_plain(struct compile *c, const struct node *n)
-{
-	struct image_upstream u;
-
-	if (config_upstream(c, n, &u))
-		keep(c, n, &u);
-	else
-		c->n_upstreams++;
+	if (!parse_upstream(node_string(n), u))
+		diag_error(c->diag, node_spot(n), "\"%s\" is no upstream: write an address, with a port where it is not 53: "
+			"\"192.0.2.53\", \"192.0.2.53:5353\", \"[2001:db8::53]:53\"", node_string(n));
 }
 
 /* A file of certificates into the image. */
@@ -124,15 +103,14 @@ static bool is_host_name(const char *text)
 	return strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.") == strlen(text);
 }
 
-static void read_tls(struct compile *c, const struct node *n)
+static void read_tls(struct compile *c, const struct node *n, struct image_upstream *u)
 {
 	const struct node *address = node_member(n, "address", NODE_STRING), *tls = node_member(n, "tls", NODE_STRING);
 	const struct node *ca = node_member(n, "ca", NODE_STRING), *port = node_member(n, "port", NODE_INTEGER);
-	struct image_upstream u = {.port = TLS_PORT};
 
+	u->port = TLS_PORT;
 	node_check_members(c, n, "an upstream", members);
-	c->n_tls_upstreams++;
-	if (address && addr_parse(node_string(address), &u.addr) < 0)
+	if (address && addr_parse(node_string(address), &u->addr) < 0)
 		diag_error(c->diag, node_spot(address), "\"%s\" is no address: write one, and `port` beside it where it is not %d",
 			node_string(address), TLS_PORT);
 	if (tls && !is_host_name(node_string(tls)))
@@ -141,28 +119,36 @@ static void read_tls(struct compile *c, const struct node *n)
 	if (port && (node_integer(port) < 1 || node_integer(port) > UINT16_MAX))
 		diag_error(c->diag, node_spot(port), "%lld is no port: write 1 to 65535", node_integer(port));
 	else if (port)
-		u.port = (uint16_t)node_integer(port);
-	u.tls = tls ? image_build_string(c->builder, node_string(tls)) : 0;
-	u.ca = ca ? read_ca(c, node_spot(ca), compile_path(c, node_spot(ca).file, node_string(ca))) : system_ca(c, n);
-	keep(c, n, &u);
+		u->port = (uint16_t)node_integer(port);
+	u->tls = tls ? image_build_string(c->builder, node_string(tls)) : 0;
+	u->ca = ca ? read_ca(c, node_spot(ca), compile_path(c, node_spot(ca).file, node_string(ca))) : system_ca(c, n);
 }
 
-void config_upstreams(struct compile *c, const struct node *n)
+static void read_one(struct compile *c, const struct node *n, struct image_upstream *u)
 {
-	size_t count = node_kind(n) == NODE_LIST ? node_count(n) : 1;
+	if (node_kind(n) == NODE_STRING)
+		read_plain(c, n, u);
+	else if (node_kind(n) == NODE_GROUP)
+		read_tls(c, n, u);
+	else
+		diag_error(c->diag, node_spot(n), "an upstream that is neither a string nor a group: write \"ADDRESS\", or "
+			"{ address = \"ADDRESS\"; tls = \"NAME\"; }");
+}
 
-	for (size_t i = 0; i < count; i++) {
+void config_upstreams(struct compile *c, const struct node *n, struct upstream_list *ret_list)
+{
+	size_t count = node_kind(n) == NODE_LIST ? node_count(n) : 1, n_tls = 0;
+
+	memset(ret_list, 0, sizeof(*ret_list));
+	if (count > ZONE_UPSTREAMS_MAX)
+		diag_error(c->diag, node_spot(node_at(n, ZONE_UPSTREAMS_MAX)), "more than %d upstreams: remove some", ZONE_UPSTREAMS_MAX);
+	for (size_t i = 0; i < count && i < ZONE_UPSTREAMS_MAX; i++) {
 		const struct node *entry = node_kind(n) == NODE_LIST ? node_at(n, i) : n;
 
-		if (node_kind(entry) == NODE_STRING)
-			read_plain(c, entry);
-		else if (node_kind(entry) == NODE_GROUP)
-			read_tls(c, entry);
-		else
-			diag_error(c->diag, node_spot(entry), "an upstream that is neither a string nor a group: write \"ADDRESS\", or "
-				"{ address = \"ADDRESS\"; tls = \"NAME\"; }");
+		read_one(c, entry, &ret_list->all[ret_list->n++]);
+		n_tls += node_kind(entry) == NODE_GROUP;
 	}
-	if (c->n_tls_upstreams && c->n_tls_upstreams < c->n_upstreams)
+	if (n_tls && n_tls < ret_list->n)
 		diag_error(c->diag, node_spot(n), "some upstreams have `tls` and some have not: names would go out in clear text whenever "
 			"TLS fails: give all of them a `tls` name, or none");
 }

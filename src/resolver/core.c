@@ -171,7 +171,7 @@ void task_fail(struct resolver *r, struct task *task, enum reason reason)
 {
 	struct outcome o;
 
-	if (reason == REASON_UPSTREAM && !task->stale) {
+	if ((reason == REASON_UPSTREAM || reason == REASON_UPSTREAM_TLS) && !task->stale) {
 		if (task->sent)
 			failures_note(r->failures, &task->key, r->now_ms);
 		stale_serve(r, task);

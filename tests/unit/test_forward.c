@@ -42,9 +42,12 @@ static const struct bad_row bad_rows[] = {
 	{ZONE("zone = \"a.local\"; to = [];"), NULL, "postern.conf:3: `to` is empty: write the addresses of the zone's servers"},
 	{ZONE("zone = \"a.local\"; to = \"ns.a.local\";"), NULL, "postern.conf:3: \"ns.a.local\" is no upstream: write an address"},
 	{ZONE("zone = \"a.local\"; to = [ \"10.0.0.2\", \"10.0.0.2:0\" ];"), NULL, "\"10.0.0.2:0\" is no upstream"},
-	{ZONE("zone = \"a.local\"; to = [ 3 ];"), NULL, "postern.conf:3: an entry that is no string: put it into quotes"},
+	{ZONE("zone = \"a.local\"; to = [ 3 ];"), NULL, "postern.conf:3: an upstream that is neither a string nor a group"},
+	{ZONE("zone = \"a.local\"; to = ( { address = \"10.0.0.2\"; }, );"), NULL, "postern.conf:3: an upstream without \"tls\""},
+	{ZONE("zone = \"a.local\"; to = ( \"10.0.0.2\", { address = \"10.0.0.3\"; tls = \"ns.a.local\"; ca = \"ca.pem\"; } );"), NULL,
+		"postern.conf:3: some upstreams have `tls` and some have not"},
 	{ZONE("zone = \"a.local\"; to = [ \"10.0.0.1\", \"10.0.0.2\", \"10.0.0.3\", \"10.0.0.4\", \"10.0.0.5\", \"10.0.0.6\", "
-		"\"10.0.0.7\", \"10.0.0.8\", \"10.0.0.9\" ];"), NULL, "postern.conf:3: more than 8 upstreams in one zone: remove some"},
+		"\"10.0.0.7\", \"10.0.0.8\", \"10.0.0.9\" ];"), NULL, "postern.conf:3: more than 8 upstreams: remove some"},
 	{PRIVATE("3"), NULL, "postern.conf:3: \"private\" is of the wrong kind"},
 	{PRIVATE("[]"), NULL, "postern.conf:3: `private` is empty: write prefixes, or true for every private address"},
 	{PRIVATE("\"10.0.0.1/8\""), NULL, "postern.conf:3: \"10.0.0.1/8\" is no prefix: write one without bits behind its length"},
@@ -141,7 +144,7 @@ static const char good_config[] = C
 	" { zone = \"local\"; to = \"10.0.0.2\"; },\n"
 	" { zone = \"Computer-Use.local\"; to = [ \"10.0.0.3:5353\", \"2001:db8::3\" ]; private = true; },\n"
 	" { zone = \"corp.example\"; to = \"10.0.0.4\"; private = [ \"10.1.0.0/16\", \"100.64.0.0/10\" ]; },\n"
-	" { zone = \"10.in-addr.arpa\"; to = \"10.0.0.5\"; private = false; }\n"
+	" { zone = \"10.in-addr.arpa\"; to = { address = \"10.0.0.5\"; tls = \"ns.corp.example\"; ca = \"ca.pem\"; }; private = false; }\n"
 	");\n"
 	"records = (\n"
 	" { name = \"build-cache.internal\"; address = [ \"10.0.0.9\", \"2001:db8::9\" ]; ttl = 30; },\n"
@@ -168,6 +171,7 @@ static struct image *compiled(struct kit *k)
 
 	kit_write("postern.conf", good_config);
 	kit_write("hosts", good_hosts);
+	kit_write("ca.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n");
 	if (kit_compile(k) < 0 || image_map(k->image_fd, &im) < 0) {
 		fprintf(stderr, "no image: %s", k->output);
 		exit(1);
@@ -187,6 +191,7 @@ static void test_zones(const struct image *im)
 	};
 
 	CHECK(image_n_zones(im) == 4 && image_n_upstreams(im) == 7 && image_upstream(im, 3)->port == 5353);
+	CHECK(image_upstream_tls(im, 6) && image_upstream(im, 6)->port == 853 && !image_upstream_tls(im, 5));
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct dns_name n = name_of(rows[i].name);
 		uint32_t zone = forward_zone(im, &n), first;
