@@ -18,7 +18,7 @@
 
 #define ZONES_MAX 64
 #define ZONE_UPSTREAMS_MAX 8 /* of one zone, and of the names of no zone */
-#define RECORDS_MAX_LOCAL 65536
+#define LOCAL_RECORDS_MAX 65536
 #define LOCAL_ALIASES_MAX 8 /* local records that lead to each other */
 
 /* The zone of @name: the longest that is @name or above it; IMAGE_NONE. */

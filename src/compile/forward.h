@@ -9,7 +9,7 @@
 #include "pattern.h"
 #include "tree.h"
 
-#define LOCAL_RECORDS_MAX 1024 /* written in postern.conf, each address one */
+#define CONFIG_RECORDS_MAX 1024 /* written in postern.conf, each address one */
 #define LOCAL_TTL_S 60	       /* of a local record that says none */
 
 /* One local record that was read. */

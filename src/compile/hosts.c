@@ -91,8 +91,8 @@ static void take_name(struct hosts_reader *r, const char *text, size_t len)
 	if ((dns_name_from_text("localhost", &localhost) == 0 && dns_name_within(&p.name, &localhost)) || in_records(r, &p.name))
 		return;
 	r->record.name = &p.name;
-	if (r->l->n_built++ == RECORDS_MAX_LOCAL)
-		diag_error(r->c->diag, r->at, "more than %d local records: remove some", RECORDS_MAX_LOCAL);
+	if (r->l->n_built++ == LOCAL_RECORDS_MAX)
+		diag_error(r->c->diag, r->at, "more than %d local records: remove some", LOCAL_RECORDS_MAX);
 	else if (!r->c->diag->n_errors)
 		image_build_record(r->c->builder, &r->record);
 }
@@ -122,7 +122,7 @@ void hosts_file(struct compile *c, struct spot from, const char *path, struct lo
 		return;
 	image_build_file(c->builder, path, s.sha256, IMAGE_NONE);
 	r.at.file = path;
-	for (const char *p = s.text, *end = s.text + s.len; p < end && l->n_built <= RECORDS_MAX_LOCAL;) {
+	for (const char *p = s.text, *end = s.text + s.len; p < end && l->n_built <= LOCAL_RECORDS_MAX;) {
 		const char *newline = memchr(p, '\n', (size_t)(end - p));
 
 		r.at.line++;

@@ -30,8 +30,8 @@ static void take_name(struct compile *c, const struct node *n, struct local_reco
 
 static void build(struct compile *c, struct local_records *l, const struct build_record *r, struct spot at)
 {
-	if (l->n_built++ == LOCAL_RECORDS_MAX)
-		diag_error(c->diag, at, "more than %d local records: write them into a hosts file", LOCAL_RECORDS_MAX);
+	if (l->n_built++ == CONFIG_RECORDS_MAX)
+		diag_error(c->diag, at, "more than %d local records: write them into a hosts file", CONFIG_RECORDS_MAX);
 	else if (!c->diag->n_errors)
 		image_build_record(c->builder, r);
 }
@@ -135,7 +135,7 @@ static void check_alias(struct compile *c, const struct local_records *l, const 
 
 void config_records(struct compile *c, const struct node *list, struct local_records *l)
 {
-	for (size_t i = 0; i < node_count(list) && l->n_built <= LOCAL_RECORDS_MAX; i++) {
+	for (size_t i = 0; i < node_count(list) && l->n_built <= CONFIG_RECORDS_MAX; i++) {
 		const struct node *n = node_at(list, i);
 
 		if (node_kind(n) == NODE_GROUP)

@@ -191,7 +191,7 @@ static bool neighbours_ok(const struct image *im, uint32_t i)
 
 bool image_forward_ok(const struct image *im)
 {
-	if (im->count[SECTION_RECORDS] > RECORDS_MAX_LOCAL)
+	if (im->count[SECTION_RECORDS] > LOCAL_RECORDS_MAX)
 		return false;
 	for (uint32_t i = 0; i < im->count[SECTION_RECORDS]; i++)
 		if (!record_ok(im, image_record(im, i)))

@@ -264,6 +264,75 @@ static void test_permits(const struct image *im)
 	pinbook_free(book);
 }
 
+/* What the compiler would not write, the reader of an image does not take. */
+static const struct image_row {
+	const char *what, *zone, *prefix, *name, *addr, *target; /* NULL: left out */
+	unsigned int n_upstreams;
+	bool good;
+} image_rows[] = {
+	{"as it should be", "a.local", "10.0.0.0/8", "b.local", "10.0.0.9", NULL, 8, true},
+	{"no prefix, an alias", "a.local", NULL, "b.local", NULL, "c.local", 1, true},
+	{"a public record", "a.local", NULL, "b.local", "192.0.2.1", NULL, 1, true},
+	{"the root as a zone", ".", NULL, NULL, NULL, NULL, 1, false},
+	{"nine upstreams", "a.local", NULL, NULL, NULL, NULL, 9, false},
+	{"a public prefix", "a.local", "192.0.2.0/24", NULL, NULL, NULL, 1, false},
+	{"everything", "a.local", "0.0.0.0/0", NULL, NULL, NULL, 1, false},
+	{"loopback", "a.local", "127.0.0.0/8", NULL, NULL, NULL, 1, false},
+	{"link-local", "a.local", "169.254.0.0/16", NULL, NULL, NULL, 1, false},
+	{"metadata", "a.local", "100.100.100.200", NULL, NULL, NULL, 1, false},
+	{"mapped", "a.local", "::ffff:10.0.0.0/104", NULL, NULL, NULL, 1, false},
+	{"a loopback record", "a.local", NULL, "b.local", "127.0.0.1", NULL, 1, false},
+	{"a metadata record", "a.local", NULL, "b.local", "169.254.169.254", NULL, 1, false},
+	{"a record of the root", "a.local", NULL, ".", "10.0.0.9", NULL, 1, false},
+	{"an alias of the root", "a.local", NULL, "b.local", NULL, ".", 1, false},
+	{"an alias with an address beside it", "a.local", NULL, "b.local", "10.0.0.9", "c.local", 1, false},
+};
+
+static void add_records(struct image_builder *b, const struct image_row *row)
+{
+	struct dns_name name = name_of(row->name), target;
+	struct build_record r = {.name = &name, .ttl_s = 60};
+
+	if (row->addr) {
+		CHECK(addr_parse(row->addr, &r.addr) == 0);
+		image_build_record(b, &r);
+	}
+	if (row->target) {
+		target = name_of(row->target);
+		r.target = &target;
+		image_build_record(b, &r);
+	}
+}
+
+static void test_images(void)
+{
+	for (size_t i = 0; i < ARRAY_LEN(image_rows); i++) {
+		const struct image_row *row = &image_rows[i];
+		struct image_builder *b = image_builder_new();
+		struct image_upstream upstreams[9];
+		struct dns_name zone = name_of(row->zone);
+		struct prefix p;
+		struct image *im = NULL;
+		void *data;
+		size_t len;
+
+		check_row(row->what);
+		memset(upstreams, 0, sizeof(upstreams));
+		for (size_t k = 0; k < ARRAY_LEN(upstreams); k++)
+			upstreams[k] = (struct image_upstream){.addr = {.family = ADDR_V4, .bytes = {10, 0, 0, (uint8_t)k}}, .port = 53};
+		CHECK(!row->prefix || prefix_parse(row->prefix, &p) == 0);
+		image_build_zone(b, &(struct build_zone){.name = &zone, .upstreams = upstreams, .n_upstreams = row->n_upstreams,
+			.prefixes = &p, .n_prefixes = row->prefix ? 1 : 0});
+		if (row->name)
+			add_records(b, row);
+		CHECK(image_builder_finish(b, &data, &len) == 0);
+		CHECK((image_view(data, len, &im) == 0) == row->good);
+		image_unmap(im);
+		free(data);
+		image_builder_free(b);
+	}
+}
+
 int main(void)
 {
 	struct kit k;
@@ -273,6 +342,7 @@ int main(void)
 	write_policy();
 	test_bad(&k);
 	test_limits(&k);
+	test_images();
 	im = compiled(&k);
 	test_zones(im);
 	test_records(&k, im);
