@@ -15,11 +15,14 @@
 #include "postern/message.h"
 
 #define CHANNEL_FDS_MAX 2
+#define CHANNEL_DATAGRAM_MAX 32768 /* bytes of the messages that travel together */
 #define CHANNEL_FD 3 /* the fd number on which a child finds its channel to the gate */
 
 struct channel {
 	int fd;
 	enum role self, peer;
+	uint8_t *box; /* what came together: the bytes from at to len are still to be handed out */
+	uint32_t at, len;
 };
 
 union message_buffer {
@@ -40,17 +43,22 @@ void channel_fini(struct channel *c);
 POSTERN_MUST_CHECK int channel_send(struct channel *c, enum message_type type, void *message, const int *fds,
 	unsigned int n_fds);
 /*
- * Sends @n messages of a type that carries no descriptors, which stand one behind the other, in one system call where
- * possible. Returns how many the channel took, the first ones; the rest is the caller's to answer for.
+ * Sends @n messages of a type that carries no descriptors, which stand one behind the other, as many in one datagram as it holds:
+ * the other side wakes up once for all of them. Returns how many the channel took, the first ones; the rest is the caller's to answer for.
  */
 POSTERN_MUST_CHECK unsigned int channel_send_many(struct channel *c, enum message_type type, void *messages, unsigned int n);
 /*
- * Receives one checked message. Returns 1, 0 where there is none now, -EPIPE at the end,
+ * Receives one checked message, of several that came together the next. Returns 1, 0 where there is none now, -EPIPE at the end,
  * -EPROTO where it is not allowed. Received fds (close-on-exec) become the caller's;
  * unused entries are -1.
  */
 POSTERN_MUST_CHECK int channel_recv(struct channel *c, union message_buffer *ret_message,
 	int ret_fds[static CHANNEL_FDS_MAX]);
+
+/*
+ * Messages are here that no event of the descriptor will tell of. Who stops before channel_recv() said 0 has to come back.
+ */
+bool channel_waiting(const struct channel *c);
 
 /*
  * Events to the audit process, counting what could not be sent; the count travels with the next one.

@@ -103,7 +103,7 @@ static int on_channel(struct audit *a, enum role from)
 	int fds[CHANNEL_FDS_MAX];
 	int rc = 1;
 
-	for (unsigned int i = 0; i < BURST_MAX && a->channels[from].fd >= 0; i++) {
+	for (unsigned int i = 0; (i < BURST_MAX || channel_waiting(&a->channels[from])) && a->channels[from].fd >= 0; i++) {
 		rc = channel_recv(&a->channels[from], &m, fds);
 		if (rc <= 0)
 			break;

@@ -167,7 +167,7 @@ static void child_readable(struct gate *g, enum role from)
 	int fds[CHANNEL_FDS_MAX];
 	int rc = 1;
 
-	for (unsigned int i = 0; i < MESSAGES_EACH_TURN && !g->stop; i++) {
+	for (unsigned int i = 0; (i < MESSAGES_EACH_TURN || channel_waiting(&c->channel)) && !g->stop; i++) {
 		rc = channel_recv(&c->channel, &m, fds);
 		if (rc <= 0)
 			break;

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Channels: see the header. A message is one datagram, so there is no framing and
- * no partial read; a datagram longer than the buffer shows as MSG_TRUNC and is a
- * protocol error like any other wrong size.
+ * Channels: see the header. A datagram is one message, or several without descriptors one behind the other, each with its size in its
+ * header; so there is no partial read. One longer than the buffer shows as MSG_TRUNC and is a protocol error like any other
+ * wrong size. Each message is checked when its turn comes, and its size against what is left of the datagram.
  */
 #include "postern/channel.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -14,7 +15,6 @@
 
 /* Room for bursts of the largest message; the kernel caps it at net.core.wmem_max. */
 #define CHANNEL_BUFFER_BYTES (1 << 20)
-#define SEND_BATCH 32
 
 int channel_pair(int ret_fds[static 2])
 {
@@ -40,6 +40,9 @@ void channel_fini(struct channel *c)
 	if (c->fd >= 0)
 		close(c->fd);
 	c->fd = -1;
+	free(c->box);
+	c->box = NULL;
+	c->at = c->len = 0;
 }
 
 union fds_control {
@@ -75,28 +78,30 @@ int channel_send(struct channel *c, enum message_type type, void *message, const
 unsigned int channel_send_many(struct channel *c, enum message_type type, void *messages, unsigned int n)
 {
 	const size_t size = message_size(type);
-	struct mmsghdr out[SEND_BATCH] = {0};
-	struct iovec iov[SEND_BATCH];
+	const unsigned int together = (unsigned int)(CHANNEL_DATAGRAM_MAX / size);
 	uint8_t *at = messages;
-	unsigned int sent = 0, chunk;
-	int rc;
+	unsigned int sent = 0;
 
 	ASSERT(message_allowed(type, c->self, c->peer) && message_fds(type) == 0);
-	do {
-		chunk = n - sent < SEND_BATCH ? n - sent : SEND_BATCH;
-		for (unsigned int i = 0; i < chunk; i++, at += size) {
-			struct message_header *h = (void *)at; /* messages are aligned, and so are their sizes */
+	for (unsigned int i = 0; i < n; i++) {
+		struct message_header *h = (void *)(at + i * size); /* messages are aligned, and so are their sizes */
 
-			h->type = (uint16_t)type;
-			h->size = (uint16_t)size;
-			iov[i] = (struct iovec){.iov_base = at, .iov_len = size};
-			out[i].msg_hdr.msg_iov = &iov[i];
-			out[i].msg_hdr.msg_iovlen = 1;
-		}
-		rc = chunk ? sendmmsg(c->fd, out, chunk, MSG_NOSIGNAL | MSG_DONTWAIT) : 0;
-		sent += rc > 0 ? (unsigned int)rc : 0;
-	} while (rc == (int)chunk && sent < n);
+		h->type = (uint16_t)type;
+		h->size = (uint16_t)size;
+	}
+	while (sent < n) {
+		unsigned int chunk = n - sent < together ? n - sent : together;
+
+		if (send(c->fd, at + sent * size, chunk * size, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+			break;
+		sent += chunk;
+	}
 	return sent;
+}
+
+bool channel_waiting(const struct channel *c)
+{
+	return c->at < c->len;
 }
 
 static unsigned int take_fds(struct msghdr *msg, int ret_fds[static CHANNEL_FDS_MAX])
@@ -114,28 +119,67 @@ static unsigned int take_fds(struct msghdr *msg, int ret_fds[static CHANNEL_FDS_
 	return n;
 }
 
-int channel_recv(struct channel *c, union message_buffer *ret_message, int ret_fds[static CHANNEL_FDS_MAX])
+/* A datagram into the box. 1, 0 where there is none, or -errno. */
+static int fill_box(struct channel *c, int ret_fds[static CHANNEL_FDS_MAX], unsigned int *ret_n_fds)
 {
-	struct iovec iov = {.iov_base = ret_message, .iov_len = sizeof(*ret_message)};
 	union fds_control control;
+	struct iovec iov = {.iov_len = CHANNEL_DATAGRAM_MAX};
 	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.buf,
 		.msg_controllen = sizeof(control.buf)};
-	unsigned int n_fds;
 	ssize_t n;
-	int rc = -EPROTO;
 
-	for (unsigned int i = 0; i < CHANNEL_FDS_MAX; i++)
-		ret_fds[i] = -1;
+	if (!c->box)
+		c->box = malloc(CHANNEL_DATAGRAM_MAX);
+	if (!c->box)
+		return -ENOMEM;
+	iov.iov_base = c->box;
 	n = recvmsg(c->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	if (n < 0)
 		return errno == EAGAIN || errno == EINTR ? 0 : errno == ECONNRESET ? -EPIPE : -errno;
 	if (n == 0)
 		return -EPIPE;
-	n_fds = take_fds(&msg, ret_fds);
-	if (!(msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)))
-		rc = message_check(ret_message, (size_t)n, n_fds, c->peer, c->self);
-	if (rc == 0)
+	*ret_n_fds = take_fds(&msg, ret_fds);
+	c->at = 0;
+	c->len = msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC) ? 0 : (uint32_t)n;
+	return 1;
+}
+
+/* The box's next message. 1 or -EPROTO; then nothing more of it counts. */
+static int take_message(struct channel *c, unsigned int n_fds, union message_buffer *ret_message)
+{
+	size_t left = c->len - c->at, size = 0;
+	bool alone = c->at == 0;
+	int rc = -EPROTO;
+
+	if (left >= sizeof(ret_message->h)) {
+		memcpy(&ret_message->h, c->box + c->at, sizeof(ret_message->h));
+		size = ret_message->h.size;
+	}
+	if (size >= sizeof(ret_message->h) && size <= left && size <= sizeof(*ret_message)) {
+		memcpy(ret_message, c->box + c->at, size);
+		alone = alone && size == left;
+		rc = message_check(ret_message, size, n_fds, c->peer, c->self);
+	}
+	c->at += (uint32_t)size;
+	if (rc == 0 && (alone || !message_fds((enum message_type)ret_message->h.type)))
 		return 1;
+	c->at = c->len;
+	return -EPROTO;
+}
+
+int channel_recv(struct channel *c, union message_buffer *ret_message, int ret_fds[static CHANNEL_FDS_MAX])
+{
+	unsigned int n_fds = 0;
+	int rc = 1;
+
+	for (unsigned int i = 0; i < CHANNEL_FDS_MAX; i++)
+		ret_fds[i] = -1;
+	if (!channel_waiting(c))
+		rc = fill_box(c, ret_fds, &n_fds);
+	if (rc == 1)
+		rc = take_message(c, n_fds, ret_message);
+	if (rc >= 0)
+		return rc;
 	for (unsigned int i = 0; i < n_fds; i++) {
 		close(ret_fds[i]);
 		ret_fds[i] = -1;

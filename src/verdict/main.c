@@ -206,7 +206,7 @@ static int on_gate(struct shell *s)
 	int fds[CHANNEL_FDS_MAX];
 	int rc = 1;
 
-	for (unsigned int i = 0; i < MESSAGES_MAX && rc > 0; i++) {
+	for (unsigned int i = 0; (i < MESSAGES_MAX || channel_waiting(&s->gate)) && rc > 0; i++) {
 		rc = channel_recv(&s->gate, &m, fds);
 		if (rc <= 0)
 			break;

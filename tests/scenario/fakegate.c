@@ -45,7 +45,7 @@ void fakegate_wait(struct fakegate *g, enum message_type want, union message_buf
 {
 	struct pollfd p = {.fd = g->channel.fd, .events = POLLIN};
 	int fds[CHANNEL_FDS_MAX];
-	int rc = poll(&p, 1, 5000) == 1 ? channel_recv(&g->channel, ret_message, fds) : -ETIMEDOUT;
+	int rc = channel_waiting(&g->channel) || poll(&p, 1, 5000) == 1 ? channel_recv(&g->channel, ret_message, fds) : -ETIMEDOUT;
 
 	if (rc <= 0)
 		fail(message_text(want), rc ? -rc : EAGAIN);
