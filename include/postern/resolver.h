@@ -80,11 +80,11 @@ struct upstream_ask {
 struct resolver_ports {
 	/* An answer that was not given at once. */
 	void (*answer)(void *ctx, const struct client *c, const uint8_t *data, size_t len);
-	/* Opens a fresh socket and sends. Negative: cannot (and the reference is not known to the shell). */
+	/* Sends, from a port that cannot be foreseen. Negative: cannot (and the reference is not known to the shell). */
 	int (*ask)(void *ctx, const struct upstream_ask *ask);
-	/* Nothing more is wanted for the reference: its socket can go. Called once for each ask that succeeded. */
+	/* Nothing more is wanted for the reference. Called once for each ask that succeeded. */
 	void (*forget)(void *ctx, uint32_t ref);
-	/* Sends to the gate. Negative: cannot. */
+	/* Sends to the gate, or keeps it to be sent soon. Negative: cannot; later that is a reply with REASON_PIN_FAILED. */
 	int (*pin)(void *ctx, struct msg_pin_request *m);
 	/* Hands a record out. Negative: no room now, ask again; with @last_chance it is gone then, and counted. */
 	int (*record)(void *ctx, const struct decision_record *d, bool last_chance);

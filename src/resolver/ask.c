@@ -2,8 +2,8 @@
 /*
  * Questions to upstreams.
  *
- * Each is written anew from name and type, with a random id, random case (0x20) and, by the shell, a fresh
- * socket on a random port that is connected to the upstream; what comes back has to repeat all of it. A
+ * Each is written anew from name and type, with a random id, random case (0x20) and, by the shell, a random one
+ * of many ports that are connected to the upstream; what comes back has to repeat all of it. A
  * datagram that does not is counted and ignored, as the true answer may still come. If only the case
  * differs the server may be one that does not keep it: the question is asked again over TCP, where guessing does not help.
  *

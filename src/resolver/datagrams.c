@@ -6,6 +6,7 @@
  * would miss the redirection's conntrack entry (and with equal addresses behind two interfaces, the asker). IP_PKTINFO and
  * IPV6_PKTINFO have the same form in both directions, so a batch is answered with the very control
  * messages it came with. What the socket does not take is dropped, as any datagram may be.
+ * Answers that come later are kept until the end of the loop's turn, and leave in batches too.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -32,6 +33,18 @@ static struct {
 	uint8_t queries[BATCH][QUERY_MAX];
 	uint8_t answers[BATCH][RESOLVER_ANSWER_MAX];
 } batch;
+
+/* Answers of this turn, in the order in which they came. */
+static struct {
+	unsigned int n;
+	struct mmsghdr out[BATCH];
+	struct iovec iov[BATCH];
+	struct sockaddr_storage names[BATCH];
+	union control controls[BATCH];
+	uint32_t stubs[BATCH];
+	uint16_t generations[BATCH];
+	uint8_t data[BATCH][RESOLVER_ANSWER_MAX];
+} later;
 
 static void prepare(void)
 {
@@ -90,12 +103,12 @@ static unsigned int one(struct shell *s, uint32_t stub, unsigned int i, unsigned
 	return n_out + 1;
 }
 
-static void send_batch(struct shell *s, int fd, unsigned int n)
+static void send_batch(struct shell *s, int fd, struct mmsghdr *out, unsigned int n)
 {
 	unsigned int sent = 0;
 
 	while (sent < n) {
-		int rc = sendmmsg(fd, batch.out + sent, n - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+		int rc = sendmmsg(fd, out + sent, n - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
 
 		if (rc < 0) { /* the first of them cannot be sent: no route back, or no room */
 			resolver_count(s->core, COUNTER_RESOLVER_dropped);
@@ -120,7 +133,7 @@ void datagrams_receive(struct shell *s, uint32_t stub)
 			stubs_refresh(s, &s->stubs[stub]);
 		for (int i = 0; i < n; i++)
 			n_out = one(s, stub, (unsigned int)i, n_out);
-		send_batch(s, fd, n_out);
+		send_batch(s, fd, batch.out, n_out);
 	}
 }
 
@@ -157,22 +170,46 @@ static void set_scope(struct sockaddr_storage *sa, uint32_t ifindex)
 		in6->sin6_scope_id = ifindex;
 }
 
+/* From @first on, those of the same stub; how many. */
+static unsigned int send_run(struct shell *s, unsigned int first)
+{
+	const struct stub *stub = &s->stubs[later.stubs[first]];
+	unsigned int n = 1;
+
+	while (first + n < later.n && later.stubs[first + n] == later.stubs[first] &&
+		later.generations[first + n] == later.generations[first])
+		n++;
+	if (stub->open && stub->generation == later.generations[first] && stub->udp_fd >= 0) /* else the sandbox went away */
+		send_batch(s, stub->udp_fd, later.out + first, n);
+	return n;
+}
+
+void datagrams_send(struct shell *s)
+{
+	for (unsigned int i = 0; i < later.n;)
+		i += send_run(s, i);
+	later.n = 0;
+}
+
 void datagram_answer(struct shell *s, const struct client *c, const uint8_t *data, size_t len)
 {
-	const struct stub *stub = &s->stubs[c->socket];
-	struct iovec iov = {(void *)(uintptr_t)data, len};
-	struct sockaddr_storage sa;
-	union control control = {0};
-	struct msghdr msg = {.msg_name = &sa, .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control};
+	unsigned int i = later.n;
+	struct msghdr *msg = &later.out[i].msg_hdr;
 
-	if (!stub->open || stub->generation != c->generation || stub->udp_fd < 0)
-		return; /* the sandbox went away */
-	msg.msg_namelen = addr_to_sockaddr(&c->peer, c->port, &sa);
-	set_scope(&sa, c->ifindex);
+	if (len > sizeof(later.data[i]))
+		return; /* none is: the core keeps to the datagram's limit */
+	memcpy(later.data[i], data, len);
+	later.iov[i] = (struct iovec){later.data[i], len};
+	later.stubs[i] = c->socket;
+	later.generations[i] = (uint16_t)c->generation;
+	*msg = (struct msghdr){.msg_name = &later.names[i], .msg_iov = &later.iov[i], .msg_iovlen = 1,
+		.msg_control = &later.controls[i]};
+	msg->msg_namelen = addr_to_sockaddr(&c->peer, c->port, &later.names[i]);
+	set_scope(&later.names[i], c->ifindex);
 	if (c->local.family != ADDR_NONE)
-		write_info(&msg, c);
+		write_info(msg, c);
 	else
-		msg.msg_control = NULL;
-	if (sendmsg(stub->udp_fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
-		resolver_count(s->core, COUNTER_RESOLVER_dropped);
+		msg->msg_control = NULL;
+	if (++later.n == BATCH)
+		datagrams_send(s);
 }

@@ -3,6 +3,7 @@
  * The channel to the gate, and events to the audit process.
  * What the gate must not send ends the process; a full channel to the gate makes a pin fail, a full one to the audit
  * process loses an event, which is counted.
+ * Pin requests leave together at the end of a turn of the loop: the gate then puts them into one transaction.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -26,6 +27,7 @@ static int on_image(struct shell *s, struct msg_image *m, int fd)
 		return rc;
 	resolver_flush(s->core); /* records name rules of the old image */
 	pipeline_reset(conns_book(s));
+	udp_reset(s);
 	s->generation = m->generation;
 	s->im = im;		 /* questions under way are asked again, of the new one's upstreams */
 	resolver_set_image(s->core, im, m->generation);
@@ -103,7 +105,7 @@ int gate_receive(struct shell *s)
 	int fds[CHANNEL_FDS_MAX];
 	int rc = 1;
 
-	for (unsigned int i = 0; i < BURST_MAX && rc == 1; i++) {
+	for (unsigned int i = 0; (i < BURST_MAX || channel_waiting(&s->gate)) && rc == 1; i++) {
 		rc = channel_recv(&s->gate, &m, fds);
 		if (rc == 1 && on_message(s, &m, fds[0]) < 0) {
 			log_err("gate: broke the protocol message=%s", message_text((enum message_type)m.h.type));
@@ -113,9 +115,31 @@ int gate_receive(struct shell *s)
 	return rc < 0 ? rc : 0;
 }
 
-int gate_send_pin(struct shell *s, struct msg_pin_request *m)
+void gate_send_pins(struct shell *s)
 {
-	return channel_send(&s->gate, MSG_PIN_REQUEST, m, NULL, 0);
+	struct pin_queue *q = &s->pins;
+	unsigned int n = q->n, sent;
+
+	if (!n)
+		return;
+	q->n = 0;
+	sent = channel_send_many(&s->gate, MSG_PIN_REQUEST, q->requests, n);
+	for (unsigned int i = sent; i < n; i++) {
+		const struct msg_pin_reply failed = {.h.seq = q->requests[i].h.seq, .reason = REASON_PIN_FAILED};
+
+		resolver_pin_reply(s->core, &failed);
+	}
+}
+
+/* Not sent from here: the core must not be told of a failure while it asks. */
+int gate_send_pin(struct shell *s, const struct msg_pin_request *m)
+{
+	struct pin_queue *q = &s->pins;
+
+	if (q->n == ARRAY_LEN(q->requests))
+		return -EAGAIN;
+	q->requests[q->n++] = *m;
+	return 0;
 }
 
 /* What was asked and answered. */

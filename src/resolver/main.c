@@ -23,6 +23,7 @@
 
 #define EVENTS_MAX 64
 #define STREAM_TICK_MS 1000
+#define PINS_TOGETHER 32 /* requests that are not kept until the turn's end: the gate can begin */
 
 static struct shell the_shell;
 
@@ -55,13 +56,12 @@ static int port_record(void *ctx, const struct decision_record *d, bool last_cha
 }
 
 /* From the kernel, by the page: an id and the case of a name cost no system call each. */
-static uint32_t port_random(void *ctx)
+uint32_t shell_random(void)
 {
 	static uint32_t pool[64];
 	static size_t used = ARRAY_LEN(pool);
 	uint32_t value;
 
-	(void)ctx;
 	if (used == ARRAY_LEN(pool)) {
 		ASSERT(getrandom(pool, sizeof(pool), 0) == sizeof(pool)); /* 256 bytes are never short: getrandom(2) */
 		used = 0;
@@ -69,6 +69,12 @@ static uint32_t port_random(void *ctx)
 	value = pool[used];
 	pool[used++] = 0; /* what was used is not in memory any more */
 	return value;
+}
+
+static uint32_t port_random(void *ctx)
+{
+	(void)ctx;
+	return shell_random();
 }
 
 static const struct resolver_ports ports = {
@@ -90,8 +96,8 @@ static int dispatch(struct shell *s, const struct loop_event *e)
 	case SOURCE_STREAM:
 		stream_event(s, e->ref, e->events);
 		return 0;
-	case SOURCE_ASK:
-		ask_event(s, e->ref);
+	case SOURCE_UDP:
+		udp_event(s, e->ref);
 		return 0;
 	case SOURCE_CONN:
 		conn_event(s, e->ref, e->events);
@@ -116,6 +122,13 @@ static int timeout_ms(const struct shell *s)
 	return wait_ms > INT32_MAX ? -1 : (int)wait_ms;
 }
 
+static void turn_end(struct shell *s)
+{
+	udp_turn_end(s);
+	gate_send_pins(s);
+	datagrams_send(s);
+}
+
 static int run(struct shell *s)
 {
 	struct loop_event events[EVENTS_MAX];
@@ -130,8 +143,12 @@ static int run(struct shell *s)
 		s->now_ms = clock_now_ms();
 		pipeline_advance(conns_book(s), s->now_ms);
 		resolver_advance(s->core, s->now_ms);
-		for (int i = 0; i < n && rc == 0; i++)
+		for (int i = 0; i < n && rc == 0; i++) {
 			rc = dispatch(s, &events[i]);
+			if (s->pins.n >= PINS_TOGETHER)
+				gate_send_pins(s);
+		}
+		turn_end(s);
 		if (s->now_ms - ticked_ms >= STREAM_TICK_MS) {
 			streams_tick(s);
 			ticked_ms = s->now_ms;
@@ -154,10 +171,11 @@ static int start(struct shell *s)
 	s->core = resolver_new(&ports, s);
 	s->streams = streams_new();
 	s->asks = asks_new();
+	s->udp = udp_new();
 	s->conns = conns_new(s);
 	s->ioctl_fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	s->linkwatch_fd = linkwatch_open();
-	if (!s->core || !s->streams || !s->asks || !s->conns || s->ioctl_fd < 0 || s->linkwatch_fd < 0)
+	if (!s->core || !s->streams || !s->asks || !s->udp || !s->conns || s->ioctl_fd < 0 || s->linkwatch_fd < 0)
 		return -ENOMEM;
 	rc = loop_init(&s->loop);
 	if (rc == 0)

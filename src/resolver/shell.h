@@ -7,7 +7,8 @@
  *   stubs.c      the sockets on which sandboxes ask: one pair a family, for each local sandbox and for all forwarded ones
  *   datagrams.c  their UDP side, in batches
  *   streams.c    their TCP side
- *   asks.c       questions to upstreams: their UDP sockets
+ *   asks.c       questions to upstreams: which way each goes
+ *   udp.c        UDP to upstreams, from a pool of ports
  *   conns.c      TCP connections to upstreams
  *   tls.c        questions for postern-tls
  */
@@ -34,7 +35,7 @@
 #define STREAM_IDLE_MS 10000
 #define STREAM_BUFFERS_MAX 64	/* connections whose answers do not fit the kernel's buffer; the next is closed */
 
-enum source { SOURCE_GATE, SOURCE_DATAGRAM, SOURCE_LISTENER, SOURCE_STREAM, SOURCE_ASK, SOURCE_CONN, SOURCE_TLS };
+enum source { SOURCE_GATE, SOURCE_DATAGRAM, SOURCE_LISTENER, SOURCE_STREAM, SOURCE_UDP, SOURCE_CONN, SOURCE_TLS };
 
 /* A port on an address: UDP and TCP. */
 struct stub {
@@ -58,9 +59,16 @@ struct to_tls {
 	struct parts answer;
 };
 
+/* Pin requests of this turn. It holds what the core has under way at most. */
+struct pin_queue {
+	unsigned int n;
+	struct msg_pin_request requests[RESOLVER_PINS_MAX];
+};
+
 struct streams;
 struct asks;
 struct conns;
+struct udp;
 
 struct shell {
 	struct loop loop;
@@ -78,11 +86,18 @@ struct shell {
 	struct asks *asks;
 	struct conns *conns;
 	struct to_tls tls;
+	struct udp *udp;
+	struct pin_queue pins;
 };
+
+/* main.c: from the kernel's generator */
+uint32_t shell_random(void);
 
 /* gate.c: each 0 or why the process has to end */
 int gate_receive(struct shell *s);
-int gate_send_pin(struct shell *s, struct msg_pin_request *m);
+int gate_send_pin(struct shell *s, const struct msg_pin_request *m);
+/* Those of this turn; to be called while the core is not at work. */
+void gate_send_pins(struct shell *s);
 int gate_record(struct shell *s, const struct decision_record *d, bool last_chance);
 
 /* stubs.c */
@@ -97,7 +112,9 @@ uint16_t stub_owner(struct shell *s, const struct stub *stub, uint32_t ifindex, 
 
 /* datagrams.c */
 void datagrams_receive(struct shell *s, uint32_t stub);
+/* The answer leaves with others, at the end of the turn or before. */
 void datagram_answer(struct shell *s, const struct client *c, const uint8_t *data, size_t len);
+void datagrams_send(struct shell *s);
 
 /* streams.c */
 struct streams *streams_new(void);
@@ -116,7 +133,18 @@ int ask_open(struct shell *s, const struct upstream_ask *ask);
 void ask_close(struct shell *s, uint32_t ref);
 /* postern-tls has no more to say on it. */
 void ask_ended(struct shell *s, uint32_t ref);
-void ask_event(struct shell *s, struct loop_ref ref);
+
+/* udp.c */
+struct udp *udp_new(void);
+/* 0 or why it cannot be asked. */
+int udp_ask(struct shell *s, const struct upstream_ask *ask);
+/* False: it is not a question of here. */
+bool udp_forget(struct shell *s, uint32_t ref);
+void udp_event(struct shell *s, struct loop_ref ref);
+/* What could not be told while the core was at work. */
+void udp_turn_end(struct shell *s);
+/* The upstreams are about to be others: no port is used for a further question. */
+void udp_reset(struct shell *s);
 
 /* conns.c */
 struct conns *conns_new(struct shell *s);
