@@ -52,7 +52,12 @@ struct decision_record {
 	struct dns_name hop;  /* the alias that was refused; len 0: none */
 	uint64_t first_ms, last_ms;
 	uint32_t count;
-	uint32_t rule;	      /* within the policy of the slot, or IMAGE_NONE */
+	/* Who and by what, as it was then: the slot may have another owner by now. Strings of the image in force. */
+	char sandbox[SANDBOX_NAME_MAX];
+	struct image_place place; /* of the rule; all IMAGE_NONE and 0: none */
+	uint32_t policy;      /* its name */
+	uint32_t rule;	      /* within the policy, or IMAGE_NONE */
+	uint32_t epoch;	      /* of the sandbox: no two of different ones are equal */
 	uint16_t slot;
 	uint16_t qtype, rcode;
 	uint16_t reason, action; /* enum reason, enum event_action */
@@ -112,11 +117,8 @@ POSTERN_MUST_CHECK int resolver_set_sandbox(struct resolver *r, const struct san
 void resolver_remove_sandbox(struct resolver *r, uint16_t slot);
 /* To whom a forwarded packet belongs: by input interface, then by the longest source prefix. Or SANDBOX_NONE. */
 uint16_t resolver_owner(struct resolver *r, const char *ifname, const struct addr *source);
-/* Its name ("" where there is none), and a rule of its policy (NULL: none). */
+/* Its name ("" where there is none). */
 const char *resolver_sandbox_name(const struct resolver *r, uint16_t slot);
-/* Its policy's name ("" where there is none). */
-const char *resolver_policy(const struct resolver *r, uint16_t slot);
-const struct image_rule *resolver_rule(const struct resolver *r, uint16_t slot, uint32_t rule);
 /* What only the shell sees, such as a query that belongs to nobody, or a refused connection: counted. */
 void resolver_count(struct resolver *r, unsigned int counter);
 

@@ -69,13 +69,24 @@ static void count_outcome(struct resolver *r, const struct outcome *o, uint32_t 
 	r->counters[counter] += n;
 }
 
+struct record_in record_in(struct resolver *r, const struct cache_key *key, uint32_t rule)
+{
+	const struct owner *owner = owners_get(r->owners, key->slot);
+	const struct image_rule *ir = rule_of(r, key->slot, rule);
+
+	return (struct record_in){.d = &r->decision, .name = &key->name, .hash = key->name_hash,
+		.per_sandbox = r->settings.audit_per_sandbox, .sandbox = owners_name(r->owners, key->slot),
+		.place = ir ? &ir->place : NULL, .policy = owner && owner->policy ? owner->policy->place.name : IMAGE_NONE};
+}
+
 void record_outcome(struct resolver *r, const struct cache_key *key, const struct outcome *o, uint32_t n,
 	const struct client *source)
 {
 	struct decision_record *d = &r->decision;
-	struct record_in in = {.d = d, .name = &key->name, .hash = key->name_hash, .reply = o->wire, .reply_len = o->len,
-		.per_sandbox = r->settings.audit_per_sandbox};
+	struct record_in in = record_in(r, key, o->rule);
 
+	in.reply = o->wire;
+	in.reply_len = o->len;
 	count_outcome(r, o, n);
 	if (n == 0 || ((o->action == EVENT_ACTION_NONE || o->action == EVENT_ALLOWED) && !r->settings.audit_all_queries))
 		return;
@@ -85,6 +96,7 @@ void record_outcome(struct resolver *r, const struct cache_key *key, const struc
 	d->first_ms = d->last_ms = r->now_ms;
 	d->count = n;
 	d->rule = o->rule;
+	d->epoch = key->epoch;
 	d->slot = key->slot;
 	d->qtype = key->qtype;
 	d->rcode = o->rcode;
@@ -429,7 +441,7 @@ void resolver_set_image(struct resolver *r, const struct image *im, uint32_t gen
 	restart_tasks(r, SANDBOX_NONE);
 }
 
-/* Records name rules of the policy, and the sandbox, as they were. */
+/* What was only counted names the sandbox by its slot. */
 static void flush_slot(struct resolver *r, uint16_t slot)
 {
 	struct record_out out = {r->ports, r->ctx, true};
@@ -468,18 +480,6 @@ uint16_t resolver_owner(struct resolver *r, const char *ifname, const struct add
 const char *resolver_sandbox_name(const struct resolver *r, uint16_t slot)
 {
 	return owners_name(r->owners, slot);
-}
-
-const char *resolver_policy(const struct resolver *r, uint16_t slot)
-{
-	const struct owner *owner = owners_get(r->owners, slot);
-
-	return owner && owner->policy ? image_string(r->im, owner->policy->place.name) : "";
-}
-
-const struct image_rule *resolver_rule(const struct resolver *r, uint16_t slot, uint32_t rule)
-{
-	return rule_of(r, slot, rule);
 }
 
 void resolver_count(struct resolver *r, unsigned int counter)

@@ -163,7 +163,6 @@ static void fill_dns(struct event *e, const struct decision_record *d)
 int gate_record(struct shell *s, const struct decision_record *d, bool last_chance)
 {
 	struct event e = event_new(d->name.len ? EVENT_DNS : EVENT_SUPPRESSED);
-	const struct image_rule *rule = resolver_rule(s->core, d->slot, d->rule);
 	uint32_t lost = s->audit.lost;
 	int rc = 0;
 
@@ -173,11 +172,10 @@ int gate_record(struct shell *s, const struct decision_record *d, bool last_chan
 	e.count = d->count;
 	e.wall_us -= (s->now_ms - d->first_ms) * 1000;
 	e.last_wall_us -= (s->now_ms - d->last_ms) * 1000;
-	event_set_text(e.sandbox, sizeof(e.sandbox), resolver_sandbox_name(s->core, d->slot));
-	if (rule)
-		event_set_place(&e, s->im, &rule->place);
+	event_set_text(e.sandbox, sizeof(e.sandbox), d->name.len ? d->sandbox : resolver_sandbox_name(s->core, d->slot));
 	if (d->name.len) {
-		event_set_text(e.policy, sizeof(e.policy), resolver_policy(s->core, d->slot));
+		event_set_place(&e, s->im, &d->place);
+		event_set_text(e.policy, sizeof(e.policy), image_string(s->im, d->policy));
 		fill_dns(&e, d);
 	}
 	if (last_chance)

@@ -35,9 +35,10 @@ static bool question_of(const struct resolver *r, const struct cache_key *key, u
 static void alert(struct resolver *r, const struct cache_key *key, uint32_t rule, enum reason reason)
 {
 	struct decision_record *d = &r->decision;
-	struct record_in in = {.d = d, .name = &key->name, .hash = key->name_hash, .per_sandbox = r->settings.audit_per_sandbox};
+	struct record_in in = record_in(r, key, rule);
 
-	*d = (struct decision_record){.first_ms = r->now_ms, .last_ms = r->now_ms, .count = 1, .rule = rule, .slot = key->slot,
+	*d = (struct decision_record){.first_ms = r->now_ms, .last_ms = r->now_ms, .count = 1, .rule = rule,
+		.epoch = key->epoch, .slot = key->slot,
 		.qtype = key->qtype, .reason = (uint16_t)reason, .action = EVENT_ALERTED, .source = r->asker.peer,
 		.source_port = r->asker.port, .stream = r->asker.stream};
 	recorder_add(r->recorder, &in);

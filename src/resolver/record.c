@@ -50,7 +50,7 @@ void recorder_free(struct recorder *rec)
 
 static bool equal(const struct decision_record *a, const struct decision_record *b, const struct dns_name *name)
 {
-	return a->count && a->slot == b->slot && a->qtype == b->qtype && a->reason == b->reason && a->action == b->action &&
+	return a->slot == b->slot && a->epoch == b->epoch && a->qtype == b->qtype && a->reason == b->reason && a->action == b->action &&
 		a->rule == b->rule && a->name.len == name->len && memcmp(a->name.wire, name->wire, name->len) == 0;
 }
 
@@ -71,6 +71,8 @@ static bool has_place(const struct recorder *rec, const struct record_in *in)
 	return rec->n < RECORDS_MAX && rec->held[d->slot] < (allowed ? in->per_sandbox / 2 : in->per_sandbox);
 }
 
+static const struct image_place nowhere = {.name = IMAGE_NONE, .group = IMAGE_NONE, .file = IMAGE_NONE};
+
 /* Into the ring's next place: everything but what is unused of the answers. */
 static void append(struct recorder *rec, const struct record_in *in, uint16_t bucket)
 {
@@ -84,6 +86,9 @@ static void append(struct recorder *rec, const struct record_in *in, uint16_t bu
 	e = &rec->entries[at];
 	memcpy(&e->d, in->d, offsetof(struct decision_record, answers));
 	e->d.name = *in->name;
+	event_set_text(e->d.sandbox, sizeof(e->d.sandbox), in->sandbox);
+	e->d.place = in->place ? *in->place : nowhere;
+	e->d.policy = in->policy;
 	bytes_reader_init(&reply, in->reply, in->reply_len);
 	e->d.answers_len = (uint16_t)dns_reply_answers(&reply, EVENT_ANSWERS_MAX, e->d.answers, sizeof(e->d.answers),
 		&e->d.answers_cut);
@@ -127,22 +132,27 @@ static void remove_first(struct recorder *rec)
 	rec->n--;
 }
 
-/* False: one of them found no room. */
-static bool flush_suppressed(struct recorder *rec, const struct record_out *out)
+/* What was counted of one sandbox. False: there is no room. */
+static bool flush_gap(struct recorder *rec, uint16_t slot, const struct record_out *out)
 {
 	struct decision_record *d = &rec->gap;
 
 	d->first_ms = rec->suppressed_since_ms;
 	d->last_ms = rec->suppressed_last_ms;
-	for (uint16_t slot = 0; slot < SANDBOX_MAX; slot++) {
-		if (!rec->suppressed[slot])
-			continue;
-		d->slot = slot;
-		d->count = rec->suppressed[slot];
-		if (out->ports->record(out->ctx, d, out->last_chance) < 0 && !out->last_chance)
+	d->slot = slot;
+	d->count = rec->suppressed[slot];
+	if (out->ports->record(out->ctx, d, out->last_chance) < 0 && !out->last_chance)
+		return false;
+	rec->suppressed[slot] = 0;
+	return true;
+}
+
+/* False: one of them found no room. */
+static bool flush_suppressed(struct recorder *rec, const struct record_out *out)
+{
+	for (uint16_t slot = 0; slot < SANDBOX_MAX; slot++)
+		if (rec->suppressed[slot] && !flush_gap(rec, slot, out))
 			return false;
-		rec->suppressed[slot] = 0;
-	}
 	rec->suppressed_since_ms = 0;
 	return true;
 }
@@ -156,9 +166,9 @@ bool recorder_flush(struct recorder *rec, uint64_t until_ms, const struct record
 
 		if (left-- == 0)
 			return false;
-		if (d->count && out->ports->record(out->ctx, d, out->last_chance) < 0 && !out->last_chance)
+		if (out->ports->record(out->ctx, d, out->last_chance) < 0 && !out->last_chance)
 			return false;
-		remove_first(rec); /* a count of 0 was handed out before its time */
+		remove_first(rec);
 	}
 	if (rec->suppressed_since_ms && rec->suppressed_since_ms <= until_ms)
 		return flush_suppressed(rec, out);
@@ -167,14 +177,8 @@ bool recorder_flush(struct recorder *rec, uint64_t until_ms, const struct record
 
 void recorder_flush_slot(struct recorder *rec, uint16_t slot, const struct record_out *out)
 {
-	for (uint32_t i = 0; i < rec->n && rec->held[slot]; i++) {
-		struct decision_record *d = &rec->entries[(rec->first + i) % RECORDS_MAX].d;
-
-		if (d->slot != slot || !d->count)
-			continue;
-		(void)out->ports->record(out->ctx, d, true); /* counted where it is lost */
-		d->count = 0; /* its place is free when its turn comes */
-	}
+	if (rec->suppressed[slot])
+		(void)flush_gap(rec, slot, out); /* counted where it is lost */
 }
 
 uint64_t recorder_oldest(const struct recorder *rec)

@@ -28,13 +28,16 @@ struct record_in {
 	uint64_t hash;	      /* keyed, of sandbox and name */
 	const uint8_t *reply; /* the closed reply; reply_len 0: none */
 	size_t reply_len;
+	const char *sandbox;
+	const struct image_place *place; /* of the rule, or NULL */
+	uint32_t policy;      /* string */
 	uint32_t per_sandbox; /* places of one sandbox; half of them for permitted names, so that these do not hide refused ones */
 };
 /* Counts it in; equal are those of one sandbox, QNAME, QTYPE, reason and rule. */
 void recorder_add(struct recorder *rec, const struct record_in *in);
 /* Hands out what was first seen at or before @until_ms. False: not all of it, call again. */
 bool recorder_flush(struct recorder *rec, uint64_t until_ms, const struct record_out *out);
-/* Hands out what is held of a sandbox, whatever its age. */
+/* Hands out what was only counted of a sandbox, which is about to be another; its records stay, with its name and epoch. */
 void recorder_flush_slot(struct recorder *rec, uint16_t slot, const struct record_out *out);
 /* When the oldest was first seen; UINT64_MAX: there is none. */
 uint64_t recorder_oldest(const struct recorder *rec);

@@ -90,6 +90,8 @@ struct outcome {
 const struct image_rule *rule_of(const struct resolver *r, uint16_t slot, uint32_t rule);
 /* What clients are told of it. */
 struct dns_ede outcome_ede(const struct outcome *o);
+/* The recorder's input for r->decision about @key, by @rule: who and where, without what was decided. */
+struct record_in record_in(struct resolver *r, const struct cache_key *key, uint32_t rule);
 /* Records a decision about @n queries for @key, if it is of a kind that is recorded. @source: the first asker, or NULL. */
 void record_outcome(struct resolver *r, const struct cache_key *key, const struct outcome *o, uint32_t n,
 	const struct client *source);

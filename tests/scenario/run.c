@@ -109,13 +109,13 @@ static int on_record(void *ctx, const struct decision_record *d, bool last_chanc
 {
 	char name[DNS_NAME_TEXT_MAX], hop[DNS_NAME_TEXT_MAX], by[160] = "";
 	struct scenario *s = ctx;
-	const struct image_rule *rule = s->rules ? resolver_rule(s->r, d->slot, d->rule) : NULL;
+	bool rule = s->rules && d->place.name != IMAGE_NONE && d->name.len;
 
 	if (s->log_full && !last_chance)
 		return -EAGAIN;
 	if (rule)
-		snprintf(by, sizeof(by), " by %s%s%s", image_string(s->im, rule->place.group),
-			rule->place.group == IMAGE_NONE ? "" : "/", image_string(s->im, rule->place.name));
+		snprintf(by, sizeof(by), " by %s%s%s", image_string(s->im, d->place.group),
+			d->place.group == IMAGE_NONE ? "" : "/", image_string(s->im, d->place.name));
 	else if (s->rules)
 		snprintf(by, sizeof(by), " by none");
 	scenario_action(ctx, "record %u %s %s %s x%u%s%s%s", d->slot, d->name.len ? dns_name_to_text(&d->name, name) : "-",
@@ -295,6 +295,7 @@ static void do_load(struct scenario *s, char *args)
 	void *old_data = s->image_data;
 
 	(void)args;
+	resolver_flush(s->r); /* what it holds names rules of the old image */
 	s->im = policy_text_load(s->policy, &s->image_data);
 	if (!s->im)
 		scenario_fail(s, "the policy does not compile");
