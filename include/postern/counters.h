@@ -43,6 +43,8 @@
 	X(RESOLVER, pin_failures)     \
 	X(RESOLVER, upstream_queries) \
 	X(RESOLVER, upstream_timeouts) \
+	X(RESOLVER, upstream_hedges) \
+	X(RESOLVER, upstream_hedges_won) \
 	X(RESOLVER, upstream_mismatches) \
 	X(RESOLVER, stale_answers)    \
 	X(RESOLVER, failures_cached)  \

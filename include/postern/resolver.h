@@ -25,6 +25,7 @@
 #include "postern/reason.h"
 
 #define RESOLVER_TASKS_MAX 2048	       /* questions under way */
+#define RESOLVER_ASKS_MAX (2 * RESOLVER_TASKS_MAX) /* questions at upstreams */
 #define RESOLVER_TASKS_PER_SANDBOX 256
 #define RESOLVER_WAITERS_MAX 4096      /* clients waiting for them */
 #define RESOLVER_PINS_MAX 512	       /* pin requests not yet answered by the gate */
@@ -71,7 +72,7 @@ struct decision_record {
 };
 
 /*
- * A question for an upstream. References of two questions under way differ modulo RESOLVER_TASKS_MAX.
+ * A question for an upstream. References of two that are out differ modulo RESOLVER_ASKS_MAX.
  */
 struct upstream_ask {
 	uint32_t ref;

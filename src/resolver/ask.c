@@ -10,15 +10,17 @@
  * A try fails by time, by a broken connection, by a message that cannot be read, or by an RCODE that is no answer; then
  * the next upstream is asked, the same one again only when all have failed. Only silence counts against
  * an upstream's health: an RCODE can be provoked by whoever owns a name.
+ *
+ * A question that is out for longer than answers of its upstream usually take (health.c) is not given up: another upstream is
+ * asked beside it, a hedge, and the first good answer wins. There are never more than two out, and hedges have a budget.
  */
 #include <string.h>
 
 #include "answer_ldns.h"
 #include "state.h"
 
-#define FAILS_MAX 3	      /* in a row, then others are preferred */
-#define DOWN_MS 1000	      /* at first, doubled with each further failure */
-#define DOWN_DOUBLINGS_MAX 5
+#define HEDGE_COST 100
+#define HEDGE_SHARE 10 /* one hedge for ten questions, so that an outage does not double the load */
 
 static_assert(ZONE_UPSTREAMS_MAX <= 8, "a bit for each in struct task");
 
@@ -40,7 +42,7 @@ static bool choose(const struct resolver *r, struct task *task)
 	}
 	if (best == n)
 		return false;
-	task->upstream = (uint8_t)best;
+	task->out.upstream = (uint8_t)best;
 	return true;
 }
 
@@ -62,7 +64,7 @@ static void randomize_case(struct resolver *r, struct dns_name *name)
 /* Its number in the image. */
 static uint32_t upstream_of(const struct task *task)
 {
-	return task->first_upstream + task->upstream;
+	return task->first_upstream + task->out.upstream;
 }
 
 /* Nobody can read its length either, then. */
@@ -71,30 +73,85 @@ static bool over_tls(const struct resolver *r, const struct task *task)
 	return image_upstream_tls(r->im, upstream_of(task));
 }
 
-/* Sends to task->upstream. False where the shell cannot. */
+/* When @o has had its time. */
+static uint64_t end_of(const struct resolver *r, const struct task *task, const struct out_ask *o)
+{
+	uint64_t end_ms = o->sent_ms + r->settings.upstream_timeout_ms;
+
+	return end_ms < task->deadline_ms ? end_ms : task->deadline_ms;
+}
+
+static uint64_t patience_end(const struct resolver *r, const struct task *task)
+{
+	uint64_t end_ms = end_of(r, task, &task->out);
+	uint64_t ms = task->out.sent_ms + task->out.patience_ms;
+
+	return task->out.overdue || ms > end_ms ? end_ms : ms;
+}
+
+/* To be looked at when the patience with the last question ends, or the time of either. */
+static void set_due(struct resolver *r, struct task *task)
+{
+	uint64_t due_ms = patience_end(r, task);
+
+	if (task->before.asked && end_of(r, task, &task->before) < due_ms)
+		due_ms = end_of(r, task, &task->before);
+	task_set_due(r, task, due_ms);
+}
+
+static void forget(struct resolver *r, struct out_ask *o)
+{
+	if (o->asked)
+		r->ports->forget(r->ctx, o->ref);
+	o->asked = false;
+}
+
+/* The one before becomes the last, and the other way round. */
+static void exchange(struct task *task)
+{
+	struct out_ask last = task->out;
+
+	task->out = task->before;
+	task->before = last;
+	task->ref = task->out.ref;
+}
+
+/* Sends to task->out.upstream. False where the shell cannot. */
 static bool send_ask(struct resolver *r, struct task *task)
 {
 	uint8_t wire[DNS_ASK_MAX];
-	struct upstream_ask ask = {.upstream = upstream_of(task), .stream = task->stream, .data = wire};
-	uint64_t due_ms = r->now_ms + r->settings.upstream_timeout_ms;
+	struct dns_ask *a = &task->out.ask;
+	struct upstream_ask ask = {.upstream = upstream_of(task), .stream = task->out.stream, .data = wire};
 
-	task_forget_ask(r, task);
-	task->ask.id = (uint16_t)r->ports->random(r->ctx);
-	task->ask.qtype = task->key.qtype;
-	task->ask.edns = !task->plain;
-	task->ask.dnssec_ok = task->key.dnssec_ok;
-	task->ask.ask_authentic = r->settings.trust_ad;
-	task->ask.padded = over_tls(r, task);
-	task->ask.name = task->current;
-	randomize_case(r, &task->ask.name);
-	ask.len = dns_ask_write(&task->ask, wire);
-	ask.ref = tasks_renew_ref(r->tasks, task);
+	forget(r, &task->out);
+	a->id = (uint16_t)r->ports->random(r->ctx);
+	a->qtype = task->key.qtype;
+	a->edns = !task->out.plain;
+	a->dnssec_ok = task->key.dnssec_ok;
+	a->ask_authentic = r->settings.trust_ad;
+	a->padded = over_tls(r, task);
+	a->name = task->current;
+	randomize_case(r, &a->name);
+	ask.len = dns_ask_write(a, wire);
+	ask.ref = task->out.ref = tasks_renew_ref(r->tasks, task);
 	if (r->ports->ask(r->ctx, &ask) < 0)
 		return false;
-	task->asked = task->sent = true;
+	task->out.asked = task->sent = true;
+	task->out.sent_ms = r->now_ms;
+	task->out.patience_ms = health_patience_ms(&r->health[upstream_of(task)], r->settings.upstream_timeout_ms);
+	task->out.overdue = false;
 	count(r, COUNTER_RESOLVER_upstream_queries);
-	task_set_due(r, task, due_ms < task->deadline_ms ? due_ms : task->deadline_ms);
+	set_due(r, task);
 	return true;
+}
+
+/* Of the upstream that was chosen, in the usual way. */
+static bool send_first(struct resolver *r, struct task *task)
+{
+	task->out.plain = false;
+	task->out.stream = over_tls(r, task); /* as large as it is, on a connection that nobody can write to */
+	health_probe(&r->health[upstream_of(task)], r->now_ms);
+	return send_ask(r, task);
 }
 
 /* The next try at the next upstream, or the end. */
@@ -107,22 +164,31 @@ static void ask_next(struct resolver *r, struct task *task)
 			if (!choose(r, task))
 				break;
 		}
-		task->plain = false;
-		task->stream = over_tls(r, task); /* as large as it is, on a connection that nobody can write to */
-		if (send_ask(r, task))
+		if (send_first(r, task))
 			return;
-		task->tried |= (uint8_t)(1u << task->upstream);
+		task->tried |= (uint8_t)(1u << task->out.upstream);
 	}
 	task_fail(r, task, task->tls_failed ? REASON_UPSTREAM_TLS : REASON_UPSTREAM);
+}
+
+/* The last try came to nothing: what is out beside it may come to something, else the next. */
+static void try_failed(struct resolver *r, struct task *task)
+{
+	task->tried |= (uint8_t)(1u << task->out.upstream);
+	forget(r, &task->out);
+	if (!task->before.asked) {
+		ask_next(r, task);
+		return;
+	}
+	exchange(task);
+	set_due(r, task);
 }
 
 /* The same upstream again, in another way. Each way is gone at most once: tries bounds them too. */
 static void ask_differently(struct resolver *r, struct task *task)
 {
-	if (!send_ask(r, task)) {
-		task->tried |= (uint8_t)(1u << task->upstream);
-		ask_next(r, task);
-	}
+	if (!send_ask(r, task))
+		try_failed(r, task);
 }
 
 void ask_start(struct resolver *r, struct task *task)
@@ -130,33 +196,79 @@ void ask_start(struct resolver *r, struct task *task)
 	task->tries = 0;
 	task->tried = 0;
 	task->tls_failed = false;
+	if (r->hedge_percent < HEDGE_PERCENT_MAX)
+		r->hedge_percent += HEDGE_SHARE;
 	ask_next(r, task);
 }
 
-static void upstream_silent(struct resolver *r, uint32_t upstream)
+/* Another upstream, where there is one; over UDP the same again, as a datagram may be lost. */
+static bool choose_beside(const struct resolver *r, struct task *task)
 {
-	struct upstream_health *h = &r->health[upstream];
-	unsigned int doublings;
+	uint8_t tried = task->tried;
+	bool found, stream = task->before.stream;
 
-	if (h->fails < FAILS_MAX + DOWN_DOUBLINGS_MAX)
-		h->fails++;
-	if (h->fails < FAILS_MAX)
-		return;
-	doublings = h->fails - FAILS_MAX;
-	h->down_until_ms = r->now_ms + ((uint64_t)DOWN_MS << doublings);
+	task->tried |= (uint8_t)(1u << task->before.upstream);
+	found = choose(r, task);
+	task->tried = tried;
+	return found || (!stream && choose(r, task));
 }
 
-static void try_failed(struct resolver *r, struct task *task)
+/* What asking @task->out.upstream beside @task->before costs: nothing where that one is known to be down, and this one is not. */
+static uint32_t hedge_cost(const struct resolver *r, const struct task *task)
 {
-	task->tried |= (uint8_t)(1u << task->upstream);
-	ask_next(r, task);
+	const struct upstream_health *h = r->health + task->first_upstream;
+
+	return health_down(&h[task->before.upstream]) && !health_down(&h[task->out.upstream]) ? 0 : HEDGE_COST;
+}
+
+/* Asks a second time beside the last question. False: there is no budget, no try left, or nobody to ask. */
+static bool hedge(struct resolver *r, struct task *task)
+{
+	uint32_t cost;
+
+	if (task->before.asked || task->tries >= r->settings.upstream_tries)
+		return false;
+	task->before = task->out;
+	task->out.asked = false;
+	cost = choose_beside(r, task) ? hedge_cost(r, task) : UINT32_MAX;
+	if (cost > r->hedge_percent || !send_first(r, task)) {
+		exchange(task);
+		task->before.asked = false;
+		return false;
+	}
+	task->tries++;
+	r->hedge_percent -= cost;
+	count(r, COUNTER_RESOLVER_upstream_hedges);
+	return true;
+}
+
+/* @o had all its time. */
+static void timed_out(struct resolver *r, const struct task *task, const struct out_ask *o)
+{
+	count(r, COUNTER_RESOLVER_upstream_timeouts);
+	if (!o->overdue)
+		health_silent(&r->health[task->first_upstream + o->upstream], r->now_ms);
 }
 
 void ask_due(struct resolver *r, struct task *task)
 {
-	count(r, COUNTER_RESOLVER_upstream_timeouts);
-	upstream_silent(r, upstream_of(task));
-	try_failed(r, task);
+	if (task->before.asked && end_of(r, task, &task->before) <= r->now_ms) {
+		timed_out(r, task, &task->before);
+		task->tried |= (uint8_t)(1u << task->before.upstream);
+		forget(r, &task->before);
+	}
+	if (end_of(r, task, &task->out) <= r->now_ms) {
+		timed_out(r, task, &task->out);
+		try_failed(r, task);
+		return;
+	}
+	if (!task->out.overdue && patience_end(r, task) <= r->now_ms) {
+		task->out.overdue = true;
+		health_silent(&r->health[upstream_of(task)], r->now_ms);
+		if (hedge(r, task))
+			return;
+	}
+	set_due(r, task);
 }
 
 void resolver_upstream_failed(struct resolver *r, uint32_t ref)
@@ -165,7 +277,9 @@ void resolver_upstream_failed(struct resolver *r, uint32_t ref)
 
 	if (!task || task->state != TASK_ASKING)
 		return;
-	upstream_silent(r, upstream_of(task));
+	if (task->before.asked && ref == task->before.ref)
+		exchange(task);
+	health_silent(&r->health[upstream_of(task)], r->now_ms);
 	task->tls_failed = over_tls(r, task);
 	try_failed(r, task);
 }
@@ -185,22 +299,22 @@ static void matching_answer(struct resolver *r, struct task *task, const uint8_t
 	int rc;
 
 	if (dns_answer_truncated(data)) {
-		if (task->stream) { /* nothing is larger than a stream */
+		if (task->out.stream) { /* nothing is larger than a stream */
 			try_failed(r, task);
 			return;
 		}
-		task->stream = true;
+		task->out.stream = true;
 		ask_differently(r, task);
 		return;
 	}
 	rc = answer_read(without_case(r, task, data, len), len, r->answer);
-	if (rc == 0 && (r->answer->rcode == DNS_FORMERR || r->answer->rcode == DNS_NOTIMP) && !task->plain) {
-		task->plain = true; /* RFC 6891 7: it may not know EDNS */
+	if (rc == 0 && (r->answer->rcode == DNS_FORMERR || r->answer->rcode == DNS_NOTIMP) && !task->out.plain) {
+		task->out.plain = true; /* RFC 6891 7: it may not know EDNS */
 		ask_differently(r, task);
 		return;
 	}
 	if (rc < 0 || (r->answer->rcode != DNS_NOERROR && r->answer->rcode != DNS_NXDOMAIN) || answer_is_referral(r->answer)) {
-		if (task->tried == (1u << task->n_upstreams) - 1 - (1u << task->upstream))
+		if (task->tried == (1u << task->n_upstreams) - 1 - (1u << task->out.upstream))
 			task->tries = (uint8_t)r->settings.upstream_tries; /* every one has spoken: no use asking again */
 		try_failed(r, task);
 		return;
@@ -211,30 +325,44 @@ static void matching_answer(struct resolver *r, struct task *task, const uint8_t
 	resolve_answer(r, task);
 }
 
+/* What is known of its upstream now. */
+static void learn(struct resolver *r, const struct task *task, bool hedged)
+{
+	health_answered(&r->health[upstream_of(task)], r->now_ms - task->out.sent_ms);
+	if (hedged)
+		count(r, COUNTER_RESOLVER_upstream_hedges_won);
+}
+
 void resolver_upstream_answer(struct resolver *r, uint32_t ref, const uint8_t *data, size_t len)
 {
 	struct task *task = tasks_by_ref(r->tasks, ref);
+	bool before = task && task->before.asked && ref == task->before.ref;
+	struct out_ask *o = before ? &task->before : task ? &task->out : NULL;
 	enum dns_check check;
 
-	if (!task || task->state != TASK_ASKING || !task->asked) {
+	if (!task || task->state != TASK_ASKING || !o->asked) {
 		count(r, COUNTER_RESOLVER_upstream_mismatches);
 		return;
 	}
-	check = dns_ask_check(&task->ask, data, len);
-	if (check == DNS_CHECK_CASE && task->stream)
+	check = dns_ask_check(&o->ask, data, len);
+	if (check == DNS_CHECK_CASE && o->stream)
 		check = DNS_CHECK_GOOD;
 	if (check != DNS_CHECK_GOOD)
 		count(r, COUNTER_RESOLVER_upstream_mismatches);
+	if (check == DNS_CHECK_WRONG && !o->stream)
+		return; /* somebody guessing: the true one may still come */
+	if (before)
+		exchange(task);
 	if (check == DNS_CHECK_GOOD) {
-		r->health[upstream_of(task)] = (struct upstream_health){0};
+		learn(r, task, !before && task->before.asked);
 		matching_answer(r, task, data, len);
 	} else if (check == DNS_CHECK_CASE) {
-		task->stream = true;
+		task->out.stream = true;
 		ask_differently(r, task);
-	} else if (check == DNS_CHECK_BARE && !task->plain) {
-		task->plain = true;
+	} else if (check == DNS_CHECK_BARE && !task->out.plain) {
+		task->out.plain = true;
 		ask_differently(r, task);
-	} else if (task->stream) {
+	} else if (task->out.stream) {
 		try_failed(r, task);
 	}
 }

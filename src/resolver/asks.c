@@ -13,7 +13,7 @@ struct ask {
 };
 
 struct asks {
-	struct ask all[RESOLVER_TASKS_MAX];
+	struct ask all[RESOLVER_ASKS_MAX];
 };
 
 struct asks *asks_new(void)
@@ -23,7 +23,7 @@ struct asks *asks_new(void)
 
 static struct ask *ask_of(struct shell *s, uint32_t ref)
 {
-	return &s->asks->all[ref % RESOLVER_TASKS_MAX];
+	return &s->asks->all[ref % RESOLVER_ASKS_MAX];
 }
 
 void ask_close(struct shell *s, uint32_t ref)

@@ -142,9 +142,13 @@ static int fail_now(struct resolver *r, const struct client *c, enum reason reas
 
 void task_forget_ask(struct resolver *r, struct task *task)
 {
-	if (task->asked)
-		r->ports->forget(r->ctx, tasks_ref(r->tasks, task));
-	task->asked = false;
+	struct out_ask *both[] = {&task->out, &task->before};
+
+	for (size_t i = 0; i < ARRAY_LEN(both); i++) {
+		if (both[i]->asked)
+			r->ports->forget(r->ctx, both[i]->ref);
+		both[i]->asked = false;
+	}
 }
 
 static void task_remove(struct resolver *r, struct task *task)
@@ -436,6 +440,7 @@ void resolver_set_image(struct resolver *r, const struct image *im, uint32_t gen
 		rate_set(r->rate, r->settings.queries_per_s, r->settings.queries_burst);
 	}
 	memset(r->health, 0, sizeof(r->health));
+	r->hedge_percent = HEDGE_PERCENT_MAX;
 	owners_set_image(r->owners, im);
 	protect_set_image(r);
 	restart_tasks(r, SANDBOX_NONE);

@@ -27,14 +27,10 @@
 #include "postern/match.h"
 #include "postern/resolver.h"
 #include "rate.h"
+#include "health.h"
 #include "prefetch.h"
 #include "record.h"
 #include "tasks.h"
-
-struct upstream_health {
-	uint8_t fails; /* in a row */
-	uint64_t down_until_ms;
-};
 
 struct resolver {
 	const struct resolver_ports *ports;
@@ -57,6 +53,7 @@ struct resolver {
 	uint64_t record_retry_ms; /* records are not handed out before */
 	uint32_t n_pins;       /* requests not yet answered */
 	struct upstream_health health[RESOLVER_UPSTREAMS_MAX]; /* by number in the image */
+	uint32_t hedge_percent; /* what is left for asking a second upstream: 100 a question */
 	uint64_t counters[COUNTER_RESOLVER_COUNT];
 	struct dns_query query; /* being looked at */
 	struct cache_key key;   /* its */
@@ -109,7 +106,7 @@ void task_outcome(struct resolver *r, const struct task *task, struct outcome *o
 /* Tells everybody and ends the task. */
 void task_end(struct resolver *r, struct task *task, const struct outcome *o);
 void task_fail(struct resolver *r, struct task *task, enum reason reason);
-/* Ends an outstanding ask, if there is one; its reference is dead. */
+/* Ends what is out; those references are dead. */
 void task_forget_ask(struct resolver *r, struct task *task);
 /* To be looked at again by then. */
 void task_set_due(struct resolver *r, struct task *task, uint64_t due_ms);
@@ -137,6 +134,7 @@ void protect_set_image(struct resolver *r);
 void protect_forget(struct resolver *r, uint16_t slot);
 
 /* ask.c */
+#define HEDGE_PERCENT_MAX 1000 /* saved up: ten */
 /* Asks for task->current at the task's upstreams. */
 void ask_start(struct resolver *r, struct task *task);
 void ask_due(struct resolver *r, struct task *task);

@@ -14,6 +14,7 @@
 #define REF_SHIFT 11
 #define REF_INDEX ((1u << REF_SHIFT) - 1)
 
+static_assert(RESOLVER_ASKS_MAX == 2 << REF_SHIFT, "and one bit of the generation");
 static_assert(RESOLVER_TASKS_MAX == 1 << REF_SHIFT, "a reference holds every index");
 
 struct tasks {
@@ -94,6 +95,7 @@ struct task *tasks_add(struct tasks *t, const struct cache_key *k)
 	*bucket = i;
 	task->active_at = t->n_active;
 	t->active[t->n_active++] = i;
+	tasks_renew_ref(t, task);
 	return task;
 }
 
@@ -142,20 +144,26 @@ void tasks_remove(struct tasks *t, struct task *task)
 
 uint32_t tasks_ref(const struct tasks *t, const struct task *task)
 {
-	return task->generation << REF_SHIFT | index_of(t, task);
+	(void)t;
+	return task->ref;
 }
 
 uint32_t tasks_renew_ref(struct tasks *t, struct task *task)
 {
-	task->generation++;
-	return tasks_ref(t, task);
+	do /* the lowest bit of the generation tells two that are out apart */
+		task->generation++;
+	while (task->before.asked && (task->generation & 1) == (task->before.ref >> REF_SHIFT & 1));
+	task->ref = task->generation << REF_SHIFT | index_of(t, task);
+	return task->ref;
 }
 
 struct task *tasks_by_ref(struct tasks *t, uint32_t ref)
 {
 	struct task *task = &t->tasks[ref & REF_INDEX];
 
-	return task->state != TASK_FREE && tasks_ref(t, task) == ref ? task : NULL;
+	if (task->state == TASK_FREE)
+		return NULL;
+	return task->ref == ref || (task->before.asked && task->before.ref == ref) ? task : NULL;
 }
 
 struct task *tasks_active(struct tasks *t, unsigned int i)

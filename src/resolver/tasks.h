@@ -47,12 +47,26 @@ struct finding {
 	struct dns_name hop; /* the alias that it is about; len 0: QNAME itself */
 };
 
+/* A question that is out; there may be two of them. */
+struct out_ask {
+	bool asked;	 /* the shell holds it under the reference */
+	bool stream;
+	bool plain;	 /* without EDNS: the upstream does not understand it */
+	bool overdue;	 /* longer than usual: another was asked beside it, or may be */
+	uint8_t upstream; /* which of the task's */
+	uint32_t ref;
+	uint64_t sent_ms;
+	uint32_t patience_ms; /* from then on: longer is longer than usual */
+	struct dns_ask ask; /* as sent: name being followed, id, case */
+};
+
 struct task {
 	enum task_state state;
 	uint16_t next;	       /* in its hash chain */
 	uint16_t active_at;    /* in the list of those in use */
 	uint16_t first_waiter, n_waiters;
-	uint32_t generation;   /* of its reference */
+	uint32_t generation;   /* of its references */
+	uint32_t ref;	       /* the present one */
 	uint32_t rule;	       /* that decided about QNAME: its ports are pinned; in audit mode it may block, or be IMAGE_NONE */
 	struct finding found;
 	uint64_t due_ms;       /* when the present step has failed */
@@ -61,23 +75,20 @@ struct task {
 	struct detect_trace trace; /* of the question that it began with */
 	struct cache_key key;  /* sandbox, QNAME, QTYPE */
 	/* asking */
-	struct dns_ask ask;    /* as sent: name being followed, id, case */
-	struct dns_name current; /* the same name, in the case it came with */
+	struct dns_name current; /* the name being followed, in the case it came with */
 	uint8_t hops, tries;
-	uint8_t upstream;      /* which of them */
+	struct out_ask out;    /* the last question */
+	struct out_ask before; /* one that is waited for still beside it */
 	uint8_t n_upstreams;   /* that answer for the current name, from first_upstream on */
 	uint32_t first_upstream;
 	uint32_t zone;	       /* of the current name: see zones.c */
 	uint8_t tried;	       /* a bit for each upstream that failed for this name */
-	bool asked;	       /* the shell holds a socket for the reference */
-	bool stream;
 	bool sent;	       /* at least one question went out */
 	bool late;	       /* clients are served what is past its end */
 	bool stale;	       /* it pins such an answer */
 	bool ahead;	       /* asked for nobody, before the kept reply ends */
 	uint64_t stale_ms;     /* when clients have waited long enough; 0: nothing to serve then */
 	bool tls_failed;       /* a connection over TLS broke while it was asked */
-	bool plain;	       /* without EDNS: the upstream does not understand it */
 	struct draft draft;
 };
 
@@ -96,7 +107,10 @@ struct task *tasks_add(struct tasks *t, const struct cache_key *k);
 struct task *tasks_find(struct tasks *t, const struct cache_key *k);
 /* Removes the task with its waiters. */
 void tasks_remove(struct tasks *t, struct task *task);
-/* A new reference: older ones of the task are dead. */
+/*
+ * A new reference: older ones of the task are dead, but that of task->before while it is asked. References of two questions that are
+ * out differ modulo RESOLVER_ASKS_MAX.
+ */
 uint32_t tasks_renew_ref(struct tasks *t, struct task *task);
 uint32_t tasks_ref(const struct tasks *t, const struct task *task);
 /* NULL for a dead one. */

@@ -68,7 +68,7 @@ int tls_receive(struct shell *s)
 	int fds[CHANNEL_FDS_MAX];
 	int rc = 1;
 
-	for (unsigned int i = 0; i < BURST_MAX && rc == 1; i++) {
+	for (unsigned int i = 0; (i < BURST_MAX || channel_waiting(&s->tls.channel)) && rc == 1; i++) {
 		rc = channel_recv(&s->tls.channel, &m, fds);
 		if (rc == 1 && on_message(s, &m) < 0)
 			return -EPROTO;

@@ -54,7 +54,7 @@ struct udp {
 	uint16_t looked_at; /* for a free port */
 	bool any_broken;
 	struct port ports[PORTS_MAX];
-	struct question questions[RESOLVER_TASKS_MAX];
+	struct question questions[RESOLVER_ASKS_MAX];
 	struct mmsghdr in[BATCH];
 	struct iovec iov[BATCH];
 	uint8_t data[BATCH][DATAGRAM_MAX];
@@ -213,7 +213,7 @@ static int send_once(struct udp *u, struct port *p, const struct upstream_ask *a
 
 int udp_ask(struct shell *s, const struct upstream_ask *ask)
 {
-	uint16_t at = ask->ref % RESOLVER_TASKS_MAX, id;
+	uint16_t at = ask->ref % RESOLVER_ASKS_MAX, id;
 	struct udp *u = s->udp;
 	int port = -EBUSY, rc;
 
@@ -240,7 +240,7 @@ int udp_ask(struct shell *s, const struct upstream_ask *ask)
 
 bool udp_forget(struct shell *s, uint32_t ref)
 {
-	uint16_t at = ref % RESOLVER_TASKS_MAX;
+	uint16_t at = ref % RESOLVER_ASKS_MAX;
 	struct udp *u = s->udp;
 
 	if (!u->questions[at].port || u->questions[at].ref != ref)

@@ -84,7 +84,7 @@ int resolver_receive(struct shell *s)
 	int fds[CHANNEL_FDS_MAX];
 	int rc = 1;
 
-	for (unsigned int i = 0; i < BURST_MAX && rc == 1; i++) {
+	for (unsigned int i = 0; (i < BURST_MAX || channel_waiting(&s->resolver)) && rc == 1; i++) {
 		rc = channel_recv(&s->resolver, &m, fds);
 		if (rc != 1)
 			break;

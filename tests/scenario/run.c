@@ -73,9 +73,10 @@ static int on_ask(void *ctx, const struct upstream_ask *ask)
 		(q.edns && q.udp_size != DNS_DATAGRAM_MAX))
 		scenario_fail(s, "what goes upstream is more than name and type");
 	dns_name_lower(&q.name);
-	s->ask_ref = ask->ref;
-	memcpy(s->ask, ask->data, ask->len);
-	s->ask_len = ask->len;
+	s->ask_before = s->ask;
+	s->ask.ref = ask->ref;
+	memcpy(s->ask.wire, ask->data, ask->len);
+	s->ask.len = ask->len;
 	scenario_action(s, "ask %u %s %s%s%s%s%s%s", ask->upstream, dns_name_to_text(&q.name, name),
 		wire_type_text(q.qtype, type, sizeof(type)), tls ? " tls" : ask->stream ? " tcp" : "", q.edns ? "" : " plain",
 		q.dnssec_ok ? " do" : "", q.flags & DNS_AD ? " ad" : "", q.flags & DNS_CD ? " cd" : "");
@@ -216,20 +217,20 @@ static void do_reply(struct scenario *s, char *args)
 {
 	static uint8_t wire[DNS_MESSAGE_MAX];
 
-	resolver_upstream_answer(s->r, s->ask_ref, wire, wire_reply(s, args, wire, sizeof(wire)));
+	resolver_upstream_answer(s->r, s->ask.ref, wire, wire_reply(s, args, wire, sizeof(wire)));
 }
 
 static void do_junk(struct scenario *s, char *args)
 {
 	uint8_t wire[LINE_MAX_BYTES];
 
-	resolver_upstream_answer(s->r, s->ask_ref, wire, wire_hex(args, wire, sizeof(wire)));
+	resolver_upstream_answer(s->r, s->ask.ref, wire, wire_hex(args, wire, sizeof(wire)));
 }
 
 static void do_broken(struct scenario *s, char *args)
 {
 	(void)args;
-	resolver_upstream_failed(s->r, s->ask_ref);
+	resolver_upstream_failed(s->r, s->ask.ref);
 }
 
 static void do_grant(struct scenario *s, char *args)
@@ -262,6 +263,16 @@ static void do_late(struct scenario *s, char *args)
 {
 	(void)args;
 	s->late = true;
+}
+
+/* What comes next is for the question before the last. */
+static void do_other(struct scenario *s, char *args)
+{
+	struct scenario_ask last = s->ask;
+
+	(void)args;
+	s->ask = s->ask_before;
+	s->ask_before = last;
 }
 
 static void do_full(struct scenario *s, char *args)
@@ -351,7 +362,7 @@ static const struct {
 	void (*run)(struct scenario *s, char *args);
 } events[] = {
 	{"query", do_query}, {"raw", do_raw}, {"reply", do_reply}, {"junk", do_junk}, {"broken", do_broken},
-	{"grant", do_grant}, {"refuse", do_refuse}, {"late", do_late}, {"full", do_full}, {"time", do_time},
+	{"grant", do_grant}, {"refuse", do_refuse}, {"late", do_late}, {"full", do_full}, {"other", do_other}, {"time", do_time},
 	{"load", do_load}, {"sandbox", do_sandbox}, {"gone", do_gone}, {"counter", do_counter}, {"rules", do_rules},
 };
 

@@ -32,6 +32,7 @@
  *	refuse REASON
  *	late					the next grant is for the pin request before the last one
  *	full pin|ask|log [on|off]		the channel to the gate, the pool of sockets, or the channel to the log takes no more
+ *	other					what comes next is for the question before the last, not for the last
  *	time MS					passes
  *	counter NAME VALUE			has this value now
  */
@@ -45,6 +46,12 @@
 
 #define LINE_MAX_BYTES 4096
 #define ACTIONS_MAX 64
+
+struct scenario_ask {
+	uint32_t ref;
+	uint8_t wire[DNS_ASK_MAX];
+	size_t len;
+};
 
 struct scenario {
 	const char *path;
@@ -61,9 +68,7 @@ struct scenario {
 	char *actions[ACTIONS_MAX];
 	unsigned int n_actions;
 	/* the last question and pin request */
-	uint32_t ask_ref;
-	uint8_t ask[DNS_ASK_MAX];
-	size_t ask_len;
+	struct scenario_ask ask, ask_before;
 	struct msg_pin_request pin, pin_before;
 	bool late, pin_full, ask_full, log_full, rules;
 };

@@ -99,7 +99,7 @@ size_t wire_reply(struct scenario *s, char *text, uint8_t *out, size_t cap)
 	(void)cap;
 	if (records)
 		*records++ = '\0';
-	memcpy(out, s->ask, s->ask_len);
+	memcpy(out, s->ask.wire, s->ask.len);
 	while (out[len])
 		len += 1u + out[len];
 	question = len += 5;

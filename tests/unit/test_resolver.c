@@ -9,7 +9,6 @@
 #include "../../src/resolver/answer_ldns.h"
 #include "../../src/resolver/cache.h"
 #include "../../src/resolver/owners.h"
-#include "../../src/resolver/parts.h"
 #include "../../src/resolver/rate.h"
 #include "../../src/resolver/record.h"
 #include "../../src/resolver/special.h"
@@ -229,6 +228,14 @@ static void test_tasks(void)
 	CHECK(n == RESOLVER_TASKS_MAX && tasks_active(t, n - 1) && !tasks_active(t, n));
 	ref = tasks_ref(t, first);
 	CHECK(tasks_renew_ref(t, first) != ref && !tasks_by_ref(t, ref));
+	first->before.asked = true; /* a second question beside it */
+	ref = first->before.ref = tasks_ref(t, first);
+	for (n = 0; n < 10; n++) {
+		CHECK(tasks_renew_ref(t, first) % RESOLVER_ASKS_MAX != ref % RESOLVER_ASKS_MAX);
+		CHECK(tasks_by_ref(t, ref) == first && tasks_by_ref(t, tasks_ref(t, first)) == first);
+	}
+	first->before.asked = false;
+	CHECK(!tasks_by_ref(t, ref));
 	CHECK(tasks_wait(t, first, &client, &q) == 0 && tasks_wait(t, first, &client, &q) == 0 && first->n_waiters == 1);
 	for (n = 0; tasks_wait(t, first, &client, &q) == 0 && n <= RESOLVER_WAITERS_MAX; n++)
 		q.id++;
@@ -514,45 +521,8 @@ static void test_answers(void)
 	check_row("");
 }
 
-static void test_parts(void)
-{
-	static const struct {
-		const char *name;
-		struct msg_tls_answer m[3];
-		int rc[3];
-	} rows[] = {
-		{"one", {{.ref = 1, .total = 20, .len = 20}}, {1}},
-		{"two", {{.ref = 1, .total = 4100, .len = 4096}, {.ref = 1, .total = 4100, .offset = 4096, .len = 4}}, {0, 1}},
-		{"the next answer", {{.ref = 1, .total = 12, .len = 12}, {.ref = 2, .total = 13, .len = 13}}, {1, 1}},
-		{"a new one instead of the rest", {{.ref = 1, .total = 30, .len = 20}, {.ref = 2, .total = 13, .len = 13}}, {0, 1}},
-		{"another reference", {{.ref = 1, .total = 30, .len = 20}, {.ref = 2, .total = 30, .offset = 20, .len = 10}}, {0, -1}},
-		{"another size", {{.ref = 1, .total = 30, .len = 20}, {.ref = 1, .total = 31, .offset = 20, .len = 11}}, {0, -1}},
-		{"a gap", {{.ref = 1, .total = 30, .len = 20}, {.ref = 1, .total = 30, .offset = 21, .len = 9}}, {0, -1}},
-		{"twice", {{.ref = 1, .total = 30, .len = 20}, {.ref = 1, .total = 30, .offset = 10, .len = 10}}, {0, -1}},
-		{"more than it is", {{.ref = 1, .total = 30, .len = 31}}, {-1}},
-		{"more than there is", {{.ref = 1, .total = 5000, .len = 4097}}, {-1}},
-		{"more than a message", {{.ref = 1, .total = 65536, .len = 4096}}, {-1}},
-		{"nothing", {{.ref = 1, .total = 30, .len = 0}}, {-1}},
-		{"no total", {{.ref = 1, .total = 0, .len = 0}}, {-1}},
-		{"behind the end", {{.ref = 1, .total = 30, .offset = 31, .len = UINT32_MAX}}, {-1}},
-	};
-	static struct parts p;
-
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		check_row(rows[i].name);
-		memset(&p, 0, sizeof(p));
-		for (size_t k = 0; k < 3 && rows[i].m[k].ref; k++) {
-			int rc = parts_take(&p, &rows[i].m[k]);
-
-			CHECK((rc < 0 ? -1 : rc) == rows[i].rc[k] && p.have <= p.total);
-		}
-	}
-	check_row("");
-}
-
 int main(void)
 {
-	test_parts();
 	test_answers();
 	test_owners();
 	test_special();
