@@ -187,7 +187,7 @@ def ede(message):
 def library_path():
     """Libraries of the servers that are unpacked beside them."""
     unpacked = os.environ.get("POSTERN_SERVERS", "")
-    return f"{unpacked}/usr/lib/x86_64-linux-gnu:{unpacked}/usr/lib/x86_64-linux-gnu/knot-resolver" if unpacked else ""
+    return f"{unpacked}/usr/lib/x86_64-linux-gnu" if unpacked else ""
 
 
 def tool(name):
@@ -277,11 +277,16 @@ remote-control:
                          probe=(sorted(zones)[0], "SOA"))
 
 
+HINTS = ". 3600 IN NS ns.test.\nns.test. 3600 IN A 10.0.0.4\n"  # the root's server, for those that resolve by themselves
+
+
 class Unbound(Server):
-    """A plain forwarder: no validation, no names of its own."""
+    """Without validation, without names of its own: a plain forwarder, or (forward None) a resolver that starts at the root."""
 
     def __init__(self, net, address, forward, more=""):
         folder = self.folder(address)
+        way = f'forward-zone:\n  name: "."\n  forward-addr: {forward}\n' if forward else ""
+        more += "" if forward else f'root-hints: "{folder}/hints"'
         conf = f"""server:
   interface: {address}
   access-control: 0.0.0.0/0 allow
@@ -314,11 +319,63 @@ class Unbound(Server):
   local-zone: "113.0.203.in-addr.arpa." nodefault
 remote-control:
   control-enable: no
-forward-zone:
-  name: "."
-  forward-addr: {forward}
+{way}"""
+        super().__init__(net, address, [labnet.program("unbound"), "-d", "-c", f"{folder}/unbound.conf"],
+                         [("unbound.conf", conf), ("hints", HINTS)])
+
+
+class Named(Server):
+    """BIND, resolving from the root."""
+
+    def __init__(self, net, address):
+        folder = self.folder(address)
+        conf = f"""options {{
+  directory "{folder}";
+  pid-file "{folder}/named.pid";
+  session-keyfile "{folder}/session.key";
+  lock-file none;
+  listen-on {{ {address}; }};
+  listen-on-v6 {{ none; }};
+  recursion yes;
+  allow-query {{ any; }};
+  allow-recursion {{ any; }};
+  dnssec-validation no;
+  empty-zones-enable no;
+  minimal-responses yes;
+  max-udp-size 1232;
+}};
+controls {{ }};
+zone "." {{ type hint; file "hints"; }};
 """
-        super().__init__(net, address, [labnet.program("unbound"), "-d", "-c", f"{folder}/unbound.conf"], [("unbound.conf", conf)])
+        super().__init__(net, address, [labnet.program("named"), "-g", "-4", "-n", "1", "-c", f"{folder}/named.conf"],
+                         [("named.conf", conf), ("hints", HINTS)])
+
+
+class PdnsRecursor(Server):
+    """PowerDNS, resolving from the root; signatures are passed on, not checked."""
+
+    def __init__(self, net, address):
+        folder = self.folder(address)
+        conf = f"""local-address={address}
+hint-file={folder}/hints
+socket-dir={folder}
+allow-from=0.0.0.0/0
+dont-query=
+dnssec=process-no-validate
+security-poll-suffix=
+threads=1
+daemon=no
+disable-syslog=yes
+serve-rfc1918=no
+aggressive-nsec-cache-size=0
+udp-truncation-threshold=1232
+edns-outgoing-bufsize=1232
+max-cache-ttl=2147483647
+minimum-ttl-override=0
+root-nx-trust=no
+"""
+        super().__init__(net, address, [labnet.program("pdns_recursor"), f"--config-dir={folder}"],
+                         [("recursor.conf", conf), ("hints", HINTS)])
 
 
 # ---- postern
@@ -331,13 +388,16 @@ dns = (
 """
 
 
+PINS = "min_s = 60; max_s = 3600; grace_s = 2; margin_s = 1; per_rule = 100000; per_sandbox = 100000; per_name = 10000;"
+
+
+def conf(upstreams, more=""):
+    return labdaemon.box_conf(upstreams=upstreams, extra=labdaemon.NO_QUERY_LIMIT + "\n" + more, pins=PINS)
+
+
 def postern(net, upstreams, policy=None, more="", options=()):
     """The daemon, started; box1 may ask for everything."""
-    text = policy or POLICY
-    conf = labdaemon.box_conf(upstreams=upstreams, extra=labdaemon.NO_QUERY_LIMIT + "\n" + more,
-                              pins="min_s = 60; max_s = 3600; grace_s = 2; margin_s = 1; per_rule = 100000; per_sandbox = 100000; "
-                                   "per_name = 10000;")
-    return labdaemon.Postern(net, conf, {"web.conf": text}, options=options).start()
+    return labdaemon.Postern(net, conf(upstreams, more), {"web.conf": policy or POLICY}, options=options).start()
 
 
 STUB = labnet.GATEWAY["box1"][0]
