@@ -75,6 +75,7 @@ enum message_type {
 	MSG_TLS_FORGET,	    /* resolver -> tls: nobody waits any more */
 	MSG_TLS_ANSWER,	    /* tls -> resolver: one part of it */
 	MSG_TLS_FAILED,	    /* tls -> resolver: there will be none */
+	MSG_UPSTREAMS,	    /* resolver -> gate: how they do; with each pong */
 	MSG_TYPE_COUNT
 };
 
@@ -91,6 +92,7 @@ struct message_header {
 #define PINS_PER_MESSAGE 8
 #define SANDBOXES_PER_MESSAGE 2
 #define RESULT_TEXT_MAX 256
+#define UPSTREAM_ROWS_MAX 16
 
 struct msg_plain { /* READY, PING, REOPEN, COMPILE, IMAGE_READY, QUEUE, LISTENER, STATUS_ASK, RELOAD */
 	struct message_header h;
@@ -190,6 +192,24 @@ struct msg_event {
 	struct event event;
 };
 
+enum upstream_state { UPSTREAM_UNTRIED, UPSTREAM_UP, UPSTREAM_DOWN, UPSTREAM_STATE_COUNT };
+
+struct upstream_row {
+	struct addr addr;
+	uint16_t port;
+	uint8_t tls;	   /* 1: asked over TLS */
+	uint8_t state;	   /* enum upstream_state */
+	uint32_t rtt_ms;   /* smoothed */
+	uint32_t answered; /* since the policy was loaded */
+	uint32_t silent;   /* took longer than usual, or broke */
+};
+
+struct msg_upstreams { /* those of the image, its first ones */
+	struct message_header h;
+	uint32_t n;
+	struct upstream_row rows[UPSTREAM_ROWS_MAX];
+};
+
 struct msg_status {
 	struct message_header h;
 	uint32_t generation;
@@ -201,6 +221,8 @@ struct msg_status {
 	uint64_t loaded_wall_us; /* policy */
 	uint64_t counters[ROLE_COUNT][COUNTERS_MAX];
 	int32_t pids[ROLE_COUNT];
+	uint32_t n_upstreams;
+	struct upstream_row upstreams[UPSTREAM_ROWS_MAX];
 };
 
 struct msg_cursor { /* PINS_ASK, SANDBOXES_ASK: rows from @cursor on; 0 at first */
@@ -267,6 +289,9 @@ struct msg_tls_ref { /* TLS_FORGET, TLS_FAILED */
 };
 
 #define MESSAGE_SIZE_MAX 8192
+
+/* Count, families and states are in range. */
+bool upstream_rows_valid(const struct upstream_row *list, uint32_t n);
 
 /* The type's exact size in bytes. */
 size_t message_size(enum message_type t);

@@ -140,6 +140,9 @@ void resolver_pin_reply(struct resolver *r, const struct msg_pin_reply *m);
 /* Records what is held back for counting, now: before the end. */
 void resolver_flush(struct resolver *r);
 
+/* How the first @n upstreams of the image do; how many there are, at most @n. */
+uint32_t resolver_upstreams(const struct resolver *r, struct upstream_row *rows, uint32_t n);
+
 /* COUNTER_RESOLVER_COUNT of them. */
 const uint64_t *resolver_counters(const struct resolver *r);
 

@@ -38,6 +38,23 @@ static void print_process(const char *name, const json_t *counters, json_int_t p
 	putchar('\n');
 }
 
+static void print_upstreams(const json_t *upstreams)
+{
+	json_t *u;
+	size_t i;
+
+	json_array_foreach((json_t *)upstreams, i, u) {
+		const char *state = member_text(u, "state");
+
+		printf("%s", i ? "          " : "upstreams ");
+		print_safe(stdout, member_text(u, "address"));
+		printf(" port %lld%s ", (long long)member_number(u, "port"), json_is_true(json_object_get(u, "tls")) ? " over TLS" : "");
+		print_word(strcmp(state, "down") == 0 ? COLOUR_WARN : COLOUR_NONE, state);
+		printf(", %lld ms, answered=%lld silent=%lld\n", (long long)member_number(u, "rtt_ms"), (long long)member_number(u, "answered"),
+			(long long)member_number(u, "silent"));
+	}
+}
+
 static void print_status(const json_t *status)
 {
 	const json_t *pids = json_object_get(status, "pids");
@@ -55,7 +72,9 @@ static void print_status(const json_t *status)
 	print_safe(stdout, member_text(status, "queue"));
 	printf(", renewal ");
 	print_safe(stdout, member_text(status, "renewal"));
-	printf("\n\n%-10s %-8s counters\n", "process", "pid");
+	putchar('\n');
+	print_upstreams(json_object_get(status, "upstreams"));
+	printf("\n%-10s %-8s counters\n", "process", "pid");
 	json_object_foreach(json_object_get(status, "counters"), process, counters)
 		print_process(process, counters, member_number(pids, process));
 }

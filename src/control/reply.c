@@ -197,13 +197,37 @@ static void put_daemon(struct json_out *j, const struct msg_status *m)
 	json_out_close(j, '}');
 }
 
+static void put_upstreams(struct json_out *j, const struct msg_status *m)
+{
+	static const char *const states[] = {[UPSTREAM_UNTRIED] = "untried", [UPSTREAM_UP] = "up", [UPSTREAM_DOWN] = "down"};
+	char addr[ADDR_TEXT_MAX];
+
+	json_out_open(j, "upstreams", '[');
+	for (uint32_t i = 0; i < m->n_upstreams; i++) {
+		const struct upstream_row *u = &m->upstreams[i];
+
+		json_out_open(j, NULL, '{');
+		json_out_str(j, "address", addr_format(&u->addr, addr));
+		json_out_u64(j, "port", u->port);
+		json_out_bool(j, "tls", u->tls);
+		json_out_str(j, "state", states[u->state]);
+		json_out_u64(j, "rtt_ms", u->rtt_ms);
+		json_out_u64(j, "answered", u->answered);
+		json_out_u64(j, "silent", u->silent);
+		json_out_close(j, '}');
+	}
+	json_out_close(j, ']');
+}
+
 void reply_status(struct reply *r, const struct request *req, const struct msg_status *m)
 {
 	struct json_out j;
 
 	last_begin(r, &j, req, true);
-	if (req->op == OP_STATUS)
+	if (req->op == OP_STATUS) {
 		put_daemon(&j, m);
+		put_upstreams(&j, m);
+	}
 	put_counters(&j, m);
 	line_end(r, &j);
 }
@@ -254,6 +278,11 @@ void reply_error(struct reply *r, const struct request *req, const char *code, c
 static bool ends(const char *s, size_t cap)
 {
 	return memchr(s, '\0', cap) != NULL;
+}
+
+bool reply_status_valid(const struct msg_status *m)
+{
+	return upstream_rows_valid(m->upstreams, m->n_upstreams);
 }
 
 bool reply_pins_valid(const struct msg_pins *m)

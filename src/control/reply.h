@@ -39,6 +39,7 @@ void reply_reloaded(struct reply *r, const struct request *req, const struct msg
 void reply_error(struct reply *r, const struct request *req, const char *code, const char *text);
 
 /* Strings end, counts in range, names valid: for what the gate sent. */
+bool reply_status_valid(const struct msg_status *m);
 bool reply_pins_valid(const struct msg_pins *m);
 bool reply_sandboxes_valid(const struct msg_sandboxes *m);
 bool reply_result_valid(const struct msg_result *m);

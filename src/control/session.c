@@ -242,6 +242,8 @@ int session_answer(struct session *s, const union message_buffer *m, int fd)
 		return -EPROTO;
 	s->asked = false;
 	if (type == MSG_STATUS) {
+		if (!reply_status_valid((const struct msg_status *)m))
+			return -EPROTO;
 		reply_status(&s->reply, &s->request, (const struct msg_status *)m);
 		finish(s);
 		return 0;

@@ -43,6 +43,8 @@ static void status(struct gate *g, uint32_t seq)
 		memcpy(m.counters[r], g->children.all[r].counters, sizeof(m.counters[r]));
 		m.pids[r] = g->children.all[r].pid;
 	}
+	m.n_upstreams = g->upstreams.n;
+	memcpy(m.upstreams, g->upstreams.rows, sizeof(m.upstreams));
 	sent(channel_send(to_control(g), MSG_STATUS, &m, NULL, 0));
 }
 

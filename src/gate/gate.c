@@ -120,6 +120,14 @@ static void pong(struct child *c, const struct msg_pong *m)
 	memcpy(c->counters, m->counters, sizeof(c->counters));
 }
 
+static void upstreams(struct gate *g, const struct msg_upstreams *m)
+{
+	if (upstream_rows_valid(m->rows, m->n))
+		g->upstreams = *m;
+	else
+		gate_fail(g, "resolver: an upstream out of range", -EPROTO);
+}
+
 static void dispatch(struct gate *g, enum role from, const union message_buffer *m, struct pin_batch *batch)
 {
 	struct child *c = &g->children.all[from];
@@ -132,6 +140,9 @@ static void dispatch(struct gate *g, enum role from, const union message_buffer 
 		return;
 	case MSG_PONG:
 		pong(c, (const struct msg_pong *)m);
+		return;
+	case MSG_UPSTREAMS:
+		upstreams(g, (const struct msg_upstreams *)m);
 		return;
 	case MSG_IMAGE_READY:
 		c->generation = ((const struct msg_image *)m)->generation;

@@ -60,6 +60,7 @@ struct gate {
 	struct pins *pins;
 	struct event_sink audit;
 	int listener_fd; /* control socket, until it is handed on */
+	struct msg_upstreams upstreams; /* what the resolver says of them */
 	uint64_t started_wall_us;
 	uint64_t counters[COUNTER_GATE_COUNT];
 	uint32_t note_cursor; /* pins of whose notes the verdict process has not been told yet: see gate.c */

@@ -62,6 +62,7 @@ static const struct {
 	[MSG_TLS_FORGET] = {"tls-forget", sizeof(struct msg_tls_ref), TO(RESOLVER, TLS), 0},
 	[MSG_TLS_ANSWER] = {"tls-answer", sizeof(struct msg_tls_answer), TO(TLS, RESOLVER), 0},
 	[MSG_TLS_FAILED] = {"tls-failed", sizeof(struct msg_tls_ref), TO(TLS, RESOLVER), 0},
+	[MSG_UPSTREAMS] = {"upstreams", sizeof(struct msg_upstreams), TO(RESOLVER, GATE), 0},
 };
 
 static_assert(ARRAY_LEN(rows) == MSG_TYPE_COUNT, "a row for every message type");
@@ -78,6 +79,17 @@ static_assert(ARRAY_LEN(role_names) == ROLE_COUNT, "a name for every role");
 const char *role_text(enum role r)
 {
 	return role_names[r];
+}
+
+bool upstream_rows_valid(const struct upstream_row *list, uint32_t n)
+{
+	if (n > UPSTREAM_ROWS_MAX)
+		return false;
+	for (uint32_t i = 0; i < n; i++)
+		if ((list[i].addr.family != ADDR_V4 && list[i].addr.family != ADDR_V6) || list[i].tls > 1 ||
+			list[i].state >= UPSTREAM_STATE_COUNT)
+			return false;
+	return true;
 }
 
 size_t message_size(enum message_type t)

@@ -366,3 +366,19 @@ void resolver_upstream_answer(struct resolver *r, uint32_t ref, const uint8_t *d
 		try_failed(r, task);
 	}
 }
+
+uint32_t resolver_upstreams(const struct resolver *r, struct upstream_row *rows, uint32_t n)
+{
+	uint32_t all = r->im ? image_n_upstreams(r->im) : 0;
+
+	n = n < all ? n : all;
+	for (uint32_t i = 0; i < n; i++) {
+		const struct upstream_health *h = &r->health[i];
+		const struct image_upstream *u = image_upstream(r->im, i);
+
+		rows[i] = (struct upstream_row){.addr = u->addr, .port = u->port, .tls = image_upstream_tls(r->im, i),
+			.state = health_down(h) ? UPSTREAM_DOWN : h->answered ? UPSTREAM_UP : UPSTREAM_UNTRIED,
+			.rtt_ms = health_rtt_ms(h), .answered = h->answered, .silent = h->silent};
+	}
+	return n;
+}

@@ -57,6 +57,14 @@ static int on_sandbox_gone(struct shell *s, const struct msg_sandbox *m)
 	return 0;
 }
 
+static int send_upstreams(struct shell *s)
+{
+	struct msg_upstreams m = {0};
+
+	m.n = resolver_upstreams(s->core, m.rows, UPSTREAM_ROWS_MAX);
+	return channel_send(&s->gate, MSG_UPSTREAMS, &m, NULL, 0);
+}
+
 static int on_ping(struct shell *s, const struct message_header *h)
 {
 	struct msg_pong pong = {.h.seq = h->seq};
@@ -64,6 +72,8 @@ static int on_ping(struct shell *s, const struct message_header *h)
 
 	memcpy(pong.counters, resolver_counters(s->core), COUNTER_RESOLVER_COUNT * sizeof(uint64_t));
 	rc = channel_send(&s->gate, MSG_PONG, &pong, NULL, 0);
+	if (rc == 0)
+		rc = send_upstreams(s);
 	return rc == -EAGAIN ? 0 : rc; /* full of pin requests: the gate decides how long it waits for a sign of life */
 }
 

@@ -29,12 +29,14 @@ void health_answered(struct upstream_health *h, uint64_t rtt_ms)
 	}
 	if (h->n_samples < HEALTH_SAMPLES_MIN)
 		h->n_samples++;
+	h->answered++;
 	h->fails = h->backoff = 0;
 	h->down_until_ms = 0;
 }
 
 void health_silent(struct upstream_health *h, uint64_t now_ms)
 {
+	h->silent++;
 	if (h->backoff < BACKOFF_MAX)
 		h->backoff++;
 	if (h->fails < HEALTH_FAILS_MAX + DOWN_DOUBLINGS_MAX)
@@ -52,6 +54,11 @@ void health_probe(struct upstream_health *h, uint64_t now_ms)
 bool health_down(const struct upstream_health *h)
 {
 	return h->fails >= HEALTH_FAILS_MAX;
+}
+
+uint32_t health_rtt_ms(const struct upstream_health *h)
+{
+	return (h->srtt_8ms + 4) / 8;
 }
 
 uint32_t health_patience_ms(const struct upstream_health *h, uint32_t limit_ms)

@@ -19,6 +19,7 @@ struct upstream_health {
 	uint32_t srtt_8ms;     /* smoothed round trip, in eighths of a millisecond */
 	uint32_t rttvar_8ms;   /* and how much it varies */
 	uint64_t down_until_ms; /* passed over until then */
+	uint32_t answered, silent; /* in all */
 };
 
 /* An answer, @rtt_ms after its question. */
@@ -28,6 +29,7 @@ void health_silent(struct upstream_health *h, uint64_t now_ms);
 /* It was silent too often, and is asked again to see. Others pass it over meanwhile. */
 void health_probe(struct upstream_health *h, uint64_t now_ms);
 bool health_down(const struct upstream_health *h);
+uint32_t health_rtt_ms(const struct upstream_health *h);
 /*
  * How long to wait for an answer before another upstream is asked beside it: the retransmission time-out of RFC 6298,
  * from HEALTH_PATIENCE_MIN_MS to @limit_ms; @limit_ms while too little is known.

@@ -39,7 +39,7 @@ static void use_reply(const union message_buffer *m)
 
 	r.len = 0;
 	r.failed = false;
-	if (m->h.type == MSG_STATUS)
+	if (m->h.type == MSG_STATUS && reply_status_valid((const struct msg_status *)m))
 		reply_status(&r, &req, (const struct msg_status *)m);
 	if (m->h.type == MSG_PINS && reply_pins_valid((const struct msg_pins *)m))
 		reply_pins(&r, &req, (const struct msg_pins *)m);

@@ -132,6 +132,10 @@ static void status(const struct message_header *h)
 	m.pids[ROLE_CONTROL] = gate.pid;
 	m.counters[ROLE_GATE][COUNTER_GATE_pins_granted] = 1234567;
 	m.counters[ROLE_GATE][COUNTER_GATE_tampers] = 2;
+	m.n_upstreams = 2;
+	m.upstreams[0] = (struct upstream_row){.addr = {.family = ADDR_V4, .bytes = {192, 0, 2, 53}}, .port = 853, .tls = 1,
+		.state = UPSTREAM_UP, .rtt_ms = 12, .answered = 34, .silent = 1};
+	m.upstreams[1] = (struct upstream_row){.addr = {.family = ADDR_V6, .bytes = {0x20, 1, 0xd, 0xb8}}, .port = 53, .state = UPSTREAM_DOWN};
 	fakegate_send(&gate, MSG_STATUS, &m, -1);
 }
 

@@ -105,7 +105,8 @@ audit: {{ directory = "{self.log}"; }};
     def test_status(self):
         self.daemon()
         text = self.run_cli("status")
-        for part in ("running since 2026-11-", "generation 4", "queue native", "pins_granted=1234567"):
+        for part in ("running since 2026-11-", "generation 4", "queue native", "pins_granted=1234567",
+                     "upstreams 192.0.2.53 port 853 over TLS up, 12 ms, answered=34 silent=1", "          2001:db8:: port 53 down, 0 ms"):
             self.assertIn(part, text)
         self.assertEqual(self.json_cli("status")[0]["counters"]["gate"]["pins_granted"], 1234567)
 

@@ -155,6 +155,15 @@ static void test_status(void)
 	m.h.seq = 6;
 	CHECK(answer(MSG_STATUS, &m, -1) == 0 && strstr(output(), "version") == NULL);
 	CHECK(!session_over(&s));
+	static const struct upstream_row bad[] = {{.state = UPSTREAM_UP}, {.addr.family = ADDR_V4, .state = UPSTREAM_STATE_COUNT},
+		{.addr.family = ADDR_V6, .tls = 2}, {.addr.family = 9}};
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		m.n_upstreams = 1;
+		m.upstreams[0] = bad[i];
+		CHECK(!reply_status_valid(&m));
+	}
+	m.n_upstreams = UPSTREAM_ROWS_MAX + 1;
+	CHECK(!reply_status_valid(&m));
 	s.in_end = true;
 	CHECK(session_over(&s));
 }
