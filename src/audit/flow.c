@@ -18,12 +18,12 @@
 /* A word as a field: nothing in it separates fields or lines. */
 static const char *field_word(const char *word, char text[static FIELD_MAX])
 {
-	size_t n = strnlen(word, FIELD_MAX - 1);
+	size_t n = 0;
 
-	if (n == 0)
+	if (!*word)
 		return NOT_KNOWN;
-	for (size_t i = 0; i < n; i++)
-		text[i] = (char)(word[i] > ' ' && word[i] <= '~' ? word[i] : '_');
+	for (; word[n] && n < FIELD_MAX - 1; n++)
+		text[n] = (char)(word[n] > ' ' && word[n] <= '~' ? word[n] : '_');
 	text[n] = '\0';
 	return text;
 }
