@@ -90,7 +90,7 @@ struct image_policy {
 struct image_file {
 	uint32_t path; /* string */
 	uint8_t sha256[32];
-	uint32_t policy; /* index of the policy it defines, or IMAGE_NONE */
+	uint32_t policy; /* index of the policy that it defines or is a part of (include, list), or IMAGE_NONE */
 };
 
 struct image_upstream {

@@ -21,7 +21,7 @@
 /* One sandbox, or one policy without a sandbox. */
 struct subject {
 	const char *sandbox, *policy; /* sandbox NULL: only the policy */
-	const char *kind;
+	const char *kind, *mode;
 	unsigned int order;
 };
 
@@ -187,6 +187,11 @@ static void print_pins(const json_t *pins)
 	}
 }
 
+static bool in_audit(const struct subject *s)
+{
+	return s->sandbox && strcmp(s->mode, sandbox_mode_text(SANDBOX_AUDIT)) == 0;
+}
+
 static void print_answer(const struct explain *x, const struct subject *s, const struct answer *a)
 {
 	char buf[SPLIT_TEXT_MAX];
@@ -211,6 +216,9 @@ static void print_answer(const struct explain *x, const struct subject *s, const
 		printf("  from    %s\n", from);
 	if (a->text)
 		printf("  note    %s\n", a->text);
+	if (!a->allowed && in_audit(s))
+		printf("  mode    audit: %s\n", a->reason == REASON_ALWAYS_DENIED ? "refused all the same" :
+			"let through, and recorded as would-block");
 	print_pins(a->pins);
 }
 
@@ -224,6 +232,7 @@ static json_t *answer_json(const struct explain *x, const struct subject *s, con
 		json_object_set_new(o, "sandbox", json_string(s->sandbox));
 		json_object_set_new(o, "kind", json_string(s->kind));
 		json_object_set_new(o, "precedence", json_integer(s->order));
+		json_object_set_new(o, "mode", json_string(s->mode));
 	}
 	json_object_set_new(o, "policy", json_string(s->policy));
 	if (a->reason != REASON_NONE)
@@ -276,20 +285,24 @@ static bool explain_subject(struct explain *x, const struct subject *s, bool *al
 	return true;
 }
 
-static void add_box(struct explain *x, const char *name, const char *policy, const char *kind)
+static void add_box(struct explain *x, const struct subject *s)
 {
 	json_t *box;
 	size_t i;
 
 	json_array_foreach(x->boxes, i, box)
-		if (strcmp(member_text(box, "name"), name) == 0)
+		if (strcmp(member_text(box, "name"), s->sandbox) == 0)
 			return;
-	json_array_append_new(x->boxes, json_pack("{s:s,s:s,s:s}", "name", name, "policy", policy, "kind", kind));
+	json_array_append_new(x->boxes, json_pack("{s:s,s:s,s:s,s:s}", "name", s->sandbox, "policy", s->policy, "kind", s->kind,
+		"mode", s->mode));
 }
 
 static void take_box(const json_t *box, void *arg)
 {
-	add_box(arg, member_text(box, "name"), member_text(box, "policy"), member_text(box, "kind"));
+	const struct subject s = {member_text(box, "name"), member_text(box, "policy"), member_text(box, "kind"),
+		member_text(box, "mode"), 0};
+
+	add_box(arg, &s);
 }
 
 static void take_pin(const json_t *pin, void *arg)
@@ -335,7 +348,10 @@ static enum cli_status gather(struct explain *x)
 	for (uint32_t i = 0; i < image_n_sandboxes(x->im); i++) {
 		const struct sandbox *s = image_sandbox(x->im, i);
 
-		add_box(x, s->name, s->policy, sandbox_kind_text((enum sandbox_kind)s->kind));
+		const struct subject of_file = {s->name, s->policy, sandbox_kind_text((enum sandbox_kind)s->kind),
+			sandbox_mode_text((enum sandbox_mode)s->mode), 0};
+
+		add_box(x, &of_file);
 	}
 	return status;
 }
@@ -351,7 +367,8 @@ static enum cli_status explain_boxes(struct explain *x)
 		const char *word = sandbox_kind_text((enum sandbox_kind)kind);
 
 		json_array_foreach(x->boxes, i, box) {
-			struct subject s = {member_text(box, "name"), member_text(box, "policy"), word, order + 1};
+			struct subject s = {member_text(box, "name"), member_text(box, "policy"), word,
+				member_text(box, "mode"), order + 1};
 
 			if (strcmp(member_text(box, "kind"), word) != 0)
 				continue;

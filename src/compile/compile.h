@@ -54,8 +54,8 @@ void *compile_grow(void *array, size_t n, size_t size);
 void compile_config(struct compile *c, const char *path);
 /* One policy file. */
 void compile_policy(struct compile *c, struct spot from, const char *path);
-/* A text list into a new list of the image; IMAGE_NONE after an error. */
-uint32_t compile_list_file(struct compile *c, struct spot from, const char *path);
+/* A text list of @policy into a new list of the image, or the one it is in already; IMAGE_NONE after an error. */
+uint32_t compile_list_file(struct compile *c, struct spot from, const char *path, uint32_t policy);
 
 /*
  * The whole: compiles the configuration @path and writes the image to @image_fd, then looks for rules and names

@@ -82,7 +82,7 @@ static void read_lines(struct list_reader *r, const struct source *s)
 		diag_error(r->c->diag, (struct spot){r->at.file, 0}, "no name in this list: write one, or remove the list");
 }
 
-uint32_t compile_list_file(struct compile *c, struct spot from, const char *path)
+uint32_t compile_list_file(struct compile *c, struct spot from, const char *path, uint32_t policy)
 {
 	struct list_reader r = {.c = c, .at = {path, 0}};
 	struct source_request request = {path, from, SOURCE_LIST_MAX, c->owner};
@@ -90,6 +90,7 @@ uint32_t compile_list_file(struct compile *c, struct spot from, const char *path
 
 	if (!source_read(c->diag, &request, &s))
 		return IMAGE_NONE;
+	image_build_file(c->builder, path, s.sha256, policy); /* once for each policy: it is a part of all of them */
 	for (size_t i = 0; i < c->n_list_files; i++) {
 		if (c->list_files[i].device == s.device && c->list_files[i].inode == s.inode) {
 			source_free(&s);
@@ -99,7 +100,6 @@ uint32_t compile_list_file(struct compile *c, struct spot from, const char *path
 	r.list = image_build_list(c->builder);
 	c->list_files = compile_grow(c->list_files, c->n_list_files, sizeof(*c->list_files));
 	c->list_files[c->n_list_files++] = (struct list_file){s.device, s.inode, r.list};
-	image_build_file(c->builder, path, s.sha256, IMAGE_NONE);
 	read_lines(&r, &s);
 	source_free(&s);
 	return r.list;

@@ -143,7 +143,8 @@ static uint32_t file_list(struct policy_reader *r, const struct node *n)
 	node_check_members(r->c, n, "a list from a file", list_members);
 	if (!file)
 		return IMAGE_NONE;
-	return compile_list_file(r->c, node_spot(file), compile_path(r->c, node_spot(file).file, node_string(file)));
+	return compile_list_file(r->c, node_spot(file), compile_path(r->c, node_spot(file).file, node_string(file)),
+		r->policy);
 }
 
 void policy_lists(struct policy_reader *r, const struct node *lists)
@@ -204,7 +205,8 @@ static void read_policy(struct compile *c, const struct tree *t)
 	egress = node_member(root, "egress", NODE_LIST);
 	ingress = node_member(root, "ingress", NODE_LIST);
 	p.has_ingress = ingress;
-	text_record(tree_text(t), c, image_build_policy(c->builder, &p));
+	r.policy = image_build_policy(c->builder, &p);
+	text_record(tree_text(t), c, r.policy);
 	if (lists)
 		policy_lists(&r, lists);
 	r.scope.n_outer_lists = r.scope.first_list = r.n_lists;

@@ -40,6 +40,7 @@ struct rule_scope {
 
 struct policy_reader {
 	struct compile *c;
+	uint32_t policy; /* its index in the image */
 	struct named_list *lists;
 	size_t n_lists;
 	struct rule_seen *rules;

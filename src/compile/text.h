@@ -29,7 +29,7 @@ struct text {
 /* Reads @path and what it includes. False after errors, which are reported. Free with text_free() in both cases. */
 bool text_load(struct compile *c, struct spot from, const char *path, struct text *ret_text);
 void text_free(struct text *t);
-/* Puts the files into the image's record; the first one defines @policy (or IMAGE_NONE). */
+/* Puts the files into the image's record, as those of @policy (or IMAGE_NONE). */
 void text_record(const struct text *t, struct compile *c, uint32_t policy);
 /* Appends bytes; starts a new line where @at is another line than that of the token before; notes a file. */
 void text_put(struct text *t, const char *bytes, size_t len);

@@ -48,7 +48,7 @@ void text_free(struct text *t)
 void text_record(const struct text *t, struct compile *c, uint32_t policy)
 {
 	for (size_t i = 0; i < t->n_files; i++)
-		image_build_file(c->builder, t->files[i].path, t->files[i].sha256, i ? IMAGE_NONE : policy);
+		image_build_file(c->builder, t->files[i].path, t->files[i].sha256, policy);
 }
 
 struct spot text_spot(const struct text *t, unsigned int line)

@@ -54,16 +54,19 @@ static void add_rule(struct changes *c, enum nft_op op, enum key_way way, const 
 		}
 }
 
+/* Of the policy's file, what it includes, and its lists: in the order of the image, which is that of the files. */
 uint32_t elements_digest(const struct image *im, const char *name)
 {
-	for (uint32_t i = 0; i < image_n_files(im); i++) {
+	uint32_t policy = image_policy_find(im, name), digest = 0;
+
+	for (uint32_t i = 0; policy != IMAGE_NONE && i < image_n_files(im); i++) {
 		const struct image_file *f = image_file(im, i);
 
-		if (f->policy != IMAGE_NONE && strcmp(image_string(im, image_policy(im, f->policy)->place.name), name) == 0)
-			return (uint32_t)f->sha256[0] << 24 | (uint32_t)f->sha256[1] << 16 |
-				(uint32_t)f->sha256[2] << 8 | f->sha256[3];
+		if (f->policy == policy)
+			digest = (digest << 1 | digest >> 31) ^ ((uint32_t)f->sha256[0] << 24 | (uint32_t)f->sha256[1] << 16 |
+				(uint32_t)f->sha256[2] << 8 | f->sha256[3]);
 	}
-	return 0;
+	return digest;
 }
 
 /* In this order, separated by commas. */

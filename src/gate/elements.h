@@ -19,7 +19,7 @@ void elements_settings(struct changes *c, const struct image *im, const struct s
 	const struct asking_uids *uids);
 /* Membership, stub port and static rules of one sandbox, with NFT_ADD or NFT_DESTROY. */
 void elements_sandbox(struct changes *c, enum nft_op op, const struct image *im, const struct sandbox *s);
-/* First 32 bits of the SHA-256 of the file that defines policy @name; 0: there is none. */
+/* Of the files that make up policy @name, so that it changes with any of them; 0: there is none. */
 uint32_t elements_digest(const struct image *im, const char *name);
 /*
  * The comment of a membership element: "NAME POLICY DIGEST ZONE", then elements_words() if there are any, for a runtime

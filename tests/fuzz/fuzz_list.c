@@ -20,7 +20,7 @@ static void read_as(bool hosts)
 	if (hosts)
 		hosts_file(&c, (struct spot){0}, input_path, &records);
 	else
-		list = compile_list_file(&c, (struct spot){0}, input_path);
+		list = compile_list_file(&c, (struct spot){0}, input_path, IMAGE_NONE);
 	if (d.n_errors == 0) {
 		if (list == IMAGE_NONE || image_builder_finish(c.builder, &image, &size) < 0 ||
 			image_view(image, size, &im) < 0)

@@ -159,6 +159,31 @@ def while_down(net, daemon, flows):
     flows.expect("a restart with another policy", ["a", "other", "static"], seen)
 
 
+def parts(net, daemon, flows):
+    """The policy's own file stays; a list in a file of its own changes, and a rule group that is included."""
+    def group(name):
+        return (f'name = "corp";\ndns = ( {{ name = "shared"; priority = 1; action = "ALLOW"; domains = "{name}"; '
+                f'ports = [ "tcp/80", "tcp/443" ]; }} );\n')
+
+    def part(name, text):
+        seen = len(daemon.events(kind="cut"))
+        daemon.write_policy(name, text)
+        done = daemon.cli("reload")
+        lab.equal(done.returncode, 0, f"postern reload: {(done.stdout + done.stderr).strip()}")
+        return seen
+
+    daemon.write_policy("names.txt", "other.test\n")
+    daemon.write_policy("corp.conf", group("shared-a.test"))
+    seen = part("web.conf", 'lists: { l = { file = "names.txt"; }; };\nrule_groups = ( { priority = 200;\n@include "corp.conf"\n} );\n' +
+                policy(("example.com", "@l")))
+    flows.expect("the same names from parts", [], seen)
+    flows.open("a", "box1", SHARED, "shared-a.test").open("other", "box1", OTHER, "other.test")
+    seen = part("names.txt", "nothing.test\n")
+    flows.expect("a name removed from a list", ["other"], seen)
+    seen = part("corp.conf", group("nothing.test"))
+    flows.expect("a name removed from an included group", ["a"], seen)
+
+
 def replaced(net, daemon, flows):
     """In one reload box2's sandbox goes, and another one takes its interface under a policy that allows less."""
     flows.open("2-time", "box2", labnet.NTP, port=123, udp=True)
@@ -217,6 +242,7 @@ def main(net):
     lab.check(all(f.alive() and f.tracked() for f in flows.all.values()), f"{len(flows.all)} flows in two sandboxes")
     reloads(net, daemon, flows)
     while_down(net, daemon, flows)
+    parts(net, daemon, flows)
     replaced(net, daemon, flows)
     runtime_removed(net, daemon, flows)
     daemon.stop()
