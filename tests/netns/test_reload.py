@@ -22,6 +22,19 @@ def alive(flow):
     return not flow.state()["flows_dead"]
 
 
+def many(daemon):
+    """Two hundred sandboxes with a policy each, and a rule of as many prefixes: sorting them needs what small ones do not."""
+    prefixes = ", ".join(f'"198.18.{i}.0/24"' for i in range(200))
+    more = f'egress = (\n  {{ name = "many"; to = [ {prefixes} ]; ports = [ "tcp/443" ]; }}\n);\n'
+    for i in range(200):
+        text = labdaemon.policy_text(f"p{i}", domains=ALL)
+        daemon.write_policy(f"p{i}.conf", text[:text.index("egress")] + more if i == 0 else text)
+    sandboxes = {f"s{i}": (f'source = "198.19.0.{i}"', f"p{i}") for i in range(200)}
+    daemon.write_conf(labdaemon.conf_text({"box1": ('interface = "pt-box1"', "web"), **sandboxes}))
+    done = daemon.cli("reload")
+    lab.equal(done.returncode, 0, f"two hundred sandboxes: {done.stdout}{done.stderr}".strip())
+
+
 def main(net):
     conf = labdaemon.box_conf(pins="min_s = 120; max_s = 3600; grace_s = 5; margin_s = 1;")
     daemon = labdaemon.Postern(net, conf, {"web.conf": labdaemon.policy_text("web", domains=ALL)}).start()
@@ -49,6 +62,9 @@ def main(net):
     lab.equal(lab.dig(net.ns["box1"], "example.com", "A"), ["203.0.113.22"], "under the old policy")
     daemon.kill("posternd", signal.SIGHUP)
     lab.wait_for("the failed load in the log", lambda: len(daemon.events(kind="policy-failed")) >= 2, 5)
+
+    daemon.write_policy("web.conf", labdaemon.policy_text("web", domains=ALL))
+    many(daemon)
     lab.equal(daemon.state()["starts"], 1, "starts of the daemon")
 
 
