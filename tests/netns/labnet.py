@@ -357,9 +357,10 @@ http {{
   keepalive_timeout 1h; keepalive_requests 1000000;
 {temps}  server {{
     listen 80 backlog=4096; listen [::]:80 backlog=4096; listen 8443; listen [::]:8443;
-    listen 443 ssl backlog=4096; listen [::]:443 ssl backlog=4096;
+    listen 443 ssl http2 backlog=4096; listen [::]:443 ssl http2 backlog=4096;
     ssl_certificate {tls}/web.pem; ssl_certificate_key {tls}/web.key;
     location = /empty {{ return 204; }}
+    location /files/ {{ alias {WORK}/files/; default_type application/octet-stream; }}
     location / {{ return 200 "postern lab: $host from $server_addr\\n"; }}
   }}
 }}
