@@ -92,6 +92,25 @@ unpack_servers() {
 	done
 }
 
+# unpack_clients LIST FOLDER : the packages of the list, with what they need and is not installed; made anew when the list has changed
+unpack_clients() {
+	cmp -s "$1" "$2/list" && return 0
+	rm -rf "$2"
+	mkdir -p "$2/archives/partial"
+	apt_update_once
+	for p in $(package_names "$1"); do # one that cannot be had is skipped, with its test
+		if package_missing "$p"; then
+			apt-get -qq -y --no-install-recommends --no-remove --download-only -o Debug::NoLocking=1 \
+				-o Dir::Cache::archives="$2/archives" install "$p" >"$2/log" 2>&1 || { say "no $p:"; tail -n 3 "$2/log" >&2; }
+		fi
+	done
+	for f in "$2/archives"/*.deb; do
+		[ -e "$f" ] && { dpkg -x "$f" "$2" || return 1; }
+	done
+	rm -rf "$2/archives"
+	cp "$1" "$2/list"
+}
+
 # unpack_kernel FOLDER : Debian's own cloud kernel, for tests/vm
 unpack_kernel() {
 	[ -e "$1/.unpacked-kernel" ] && return 0

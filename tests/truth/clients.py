@@ -71,7 +71,7 @@ def unpacked(*parts):
 def refused(net, daemon):
     """After all that: what nobody was allowed to ask for was not reached."""
     lab.equal(net.stranger.count(), 0, "no packet reached a stranger")
-    lab.check(daemon.events(kind="dns", names=lambda n: BLOCKED in str(n)), f"{BLOCKED} is recorded")
+    lab.check(daemon.wait_event(kind="dns", names=lambda n: BLOCKED in str(n)), f"{BLOCKED} is recorded")
 
 
 __all__ = ["ALLOWED", "BOTH", "BLOCKED", "CA", "FILES", "labnet", "start", "run", "lines", "finds", "build", "unpacked", "refused"]
