@@ -267,6 +267,18 @@ def kept(net, dns):
     equal(len(lab.dig(box1, "huge-1.test", server="198.51.100.1", timeout_s=5)), 1, "an answer of 65535 bytes")
 
 
+def hedged(net, rig):
+    """An upstream that does not answer a name: the other is asked beside it, long before its time is over."""
+    box1, server = net.ns["box1"], "198.51.100.1"
+    rig.say(POLICY.format(upstream="10.0.0.3\nupstream 10.0.0.2"))
+    for i in range(10):  # so that it is known how long it usually takes
+        check(len(lab.dig(box1, f"usual-{i}.test", server=server)) == 1, f"usual-{i}.test: the first upstream answers")
+    before = rig.counter("upstream_hedges"), rig.counter("upstream_hedges_won"), rig.counter("upstream_timeouts")
+    equal(lab.dig_status(box1, "silent-3.test", server=server), "NXDOMAIN", "a name that it is silent on: the other upstream's answer")
+    after = rig.counter("upstream_hedges"), rig.counter("upstream_hedges_won"), rig.counter("upstream_timeouts")
+    equal(after, (before[0] + 1, before[1] + 1, before[2]), "by a hedge that won, and no time-out")
+
+
 def reload(net, rig):
     """A question that waits for a silent upstream is asked again, of the new image's."""
     rig.say(POLICY.format(upstream="10.0.0.3"))
@@ -296,6 +308,7 @@ def main(net):
     allowance(net, rig)
     grants(net, rig)
     odd(net, rig)
+    hedged(net, rig)
     reload(net, rig)
     removal(net, rig)
     with open(f"/proc/{rig.pid}/status", encoding="ascii") as f:
