@@ -11,7 +11,7 @@ _postern() {
 	local kinds="start stop policy policy-failed sandbox dns pin refusal alert cut tamper suppressed"
 	local reasons="never-resolved pin-expired blocked-name port-not-allowed protocol-not-allowed always-denied private-address
 		ingress no-sandbox malformed flood forged-source no-rule rule redirection rebinding qtype special-name upstream upstream-tls pin-failed quota alert
-		overload dns-tunneling dga dictionary-dga"
+		overload dns-tunneling dga dictionary-dga bogus"
 	local words=
 
 	COMPREPLY=()

@@ -53,6 +53,9 @@
 	X(RESOLVER, connections_refused) \
 	X(RESOLVER, dropped)          \
 	X(RESOLVER, rate_limited)     \
+	X(RESOLVER, bogus)            \
+	X(RESOLVER, anchors_new)      \
+	X(RESOLVER, anchors_gone)     \
 	X(RESOLVER, protection_matches) \
 	X(RESOLVER, protection_full)  \
 	X(RESOLVER, would_block)      \

@@ -73,6 +73,13 @@ enum dns_ede_code {
 	DNS_EDE_OTHER = 0,
 	DNS_EDE_STALE = 3,	    /* past its end, as no upstream answers: RFC 8767 */
 	DNS_EDE_FORGED = 4,	    /* an answer of ours instead of theirs: OVERRIDE */
+	DNS_EDE_INDETERMINATE = 5,  /* validation (RFC 8914 4.6 to 4.13): it can be neither proven nor refuted */
+	DNS_EDE_BOGUS = 6,
+	DNS_EDE_EXPIRED = 7,	    /* every signature is */
+	DNS_EDE_NOT_YET_VALID = 8,
+	DNS_EDE_NO_DNSKEY = 9,	    /* no key that is trusted */
+	DNS_EDE_NO_RRSIG = 10,
+	DNS_EDE_NO_NSEC = 12,	    /* nothing proves that it does not exist */
 	DNS_EDE_CACHED_ERROR = 13,  /* it failed a moment ago, and was not asked again: RFC 9520 */
 	DNS_EDE_NOT_READY = 14,
 	DNS_EDE_BLOCKED = 15,	    /* the policy of this sandbox */

@@ -128,6 +128,16 @@ struct image_output {
 	uint8_t fields[IMAGE_FLOW_FIELDS_MAX]; /* enum flow_field, of AUDIT_VPC_FLOW */
 };
 
+#define IMAGE_ANCHORS_MAX 8
+
+/* A trust anchor, as a DS record (RFC 4034 5): SHA-256 or SHA-384. */
+struct image_anchor {
+	uint32_t zone; /* wire, lower case */
+	uint16_t tag;
+	uint8_t algorithm, digest_type, digest_len;
+	uint8_t digest[48];
+};
+
 /* postern.conf: every member has a default, stated in postern.conf(5). */
 struct image_settings {
 	uint32_t pin_min_s, pin_max_s, pin_grace_s, pin_margin_s;
@@ -146,6 +156,7 @@ struct image_settings {
 	uint16_t stub_port;	  /* of forwarded sandboxes */
 	uint16_t local_stub_port; /* first of SANDBOX_LOCAL_MAX */
 	uint8_t audit_all_queries; /* record permitted lookups too */
+	uint8_t dnssec; /* answers are validated by the anchors */
 	uint8_t trust_ad; /* the upstreams' AD is told on: the way to them is trusted */
 	uint8_t prefetch; /* names in use are asked again before their end */
 	uint8_t forward_others;	   /* let pass what no sandbox owns and no confined group holds */
@@ -192,6 +203,8 @@ uint32_t image_n_zones(const struct image *im);
 const struct image_zone *image_zone(const struct image *im, uint32_t i);
 uint32_t image_n_records(const struct image *im);
 const struct image_record *image_record(const struct image *im, uint32_t i);
+uint32_t image_n_anchors(const struct image *im);
+const struct image_anchor *image_anchor(const struct image *im, uint32_t i);
 uint32_t image_n_files(const struct image *im);
 const struct image_file *image_file(const struct image *im, uint32_t i);
 

@@ -120,6 +120,8 @@ void image_build_upstream(struct image_builder *b, const struct image_upstream *
 void image_build_zone(struct image_builder *b, const struct build_zone *z);
 /* In any order; equal ones are kept once. */
 void image_build_record(struct image_builder *b, const struct build_record *r);
+/* anchor->zone is not looked at. Padding of the digest is zero. */
+void image_build_anchor(struct image_builder *b, const struct dns_name *zone, const struct image_anchor *anchor);
 void image_build_file(
 	struct image_builder *b, const char *path, const uint8_t sha256[static 32], uint32_t policy);
 

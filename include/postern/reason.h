@@ -38,6 +38,7 @@ enum reason {
 	REASON_DNS_TUNNELING,	 /* advanced protection: the names carry data */
 	REASON_DGA,		 /* the name looks computed */
 	REASON_DICTIONARY_DGA,	 /* words put together, like others that do not exist */
+	REASON_BOGUS,		 /* DNSSEC: the answer does not validate */
 	REASON_COUNT
 };
 

@@ -105,6 +105,8 @@ void resolver_free(struct resolver *r);
 
 /* Time moves on, deadlines pass. To be called before anything else of that moment. */
 void resolver_advance(struct resolver *r, uint64_t now_ms);
+/* What time it is, in milliseconds since 1970: signatures have a beginning and an end. */
+void resolver_set_wall(struct resolver *r, uint64_t wall_ms);
 /* When to call again at the latest; UINT64_MAX: nothing is due. */
 uint64_t resolver_deadline(const struct resolver *r);
 

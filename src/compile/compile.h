@@ -36,7 +36,7 @@ struct compile {
 	struct policy_seen *policies;
 	size_t n_policies;
 	uint32_t n_nameless; /* policy files that failed before their name was known */
-	uint32_t n_upstreams;
+	uint32_t n_upstreams, n_anchors;
 };
 
 /* 0 or -ENOMEM. */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "anchors.h"
 #include "forward.h"
 #include "policy.h"
 #include "sandboxes.h"
@@ -56,6 +57,7 @@ static const struct member members[] = {
 	{"local_stub_port", NODE_INTEGER, false}, {"answer_ttl_max_s", NODE_INTEGER, false},
 	{"upstream_timeout_ms", NODE_INTEGER, false}, {"upstream_tries", NODE_INTEGER, false},
 	{"forward", NODE_LIST, false}, {"records", NODE_LIST, false}, {"hosts_file", NODE_STRING, false},
+	{"dnssec", NODE_STRING, false}, {"trust_anchors", NODE_STRING, false},
 	{"stale_max_s", NODE_INTEGER, false}, {"prefetch", NODE_BOOLEAN, false}, {0},
 };
 static const struct member pins_members[] = {
@@ -151,6 +153,7 @@ static void read_settings(struct compile *c, const struct node *root)
 		read_number(c, root, &numbers[i], &s);
 	read_flag(root, "forward_others", &s.forward_others);
 	read_flag(root, "trust_ad", &s.trust_ad);
+	config_anchors(c, root, &s.dnssec);
 	read_flag(root, "prefetch", &s.prefetch);
 	read_flag(audit, "all_queries", &s.audit_all_queries);
 	read_audit(c, audit, &s);

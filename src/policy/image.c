@@ -36,6 +36,7 @@ static const size_t element_sizes[] = {
 	[SECTION_UPSTREAMS] = sizeof(struct image_upstream),
 	[SECTION_ZONES] = sizeof(struct image_zone),
 	[SECTION_RECORDS] = sizeof(struct image_record),
+	[SECTION_ANCHORS] = sizeof(struct image_anchor),
 	[SECTION_FILES] = sizeof(struct image_file),
 	[SECTION_SETS] = sizeof(uint32_t),
 	[SECTION_NAMES] = 1,
@@ -296,7 +297,7 @@ static bool image_ok(struct image *im)
 		return false;
 	return sections_ok(im) && strings_ok(im) && settings_ok(im) && services_ok(im) && prefixes_ok(im) &&
 		rules_ok(im) && statics_ok(im, SECTION_EGRESS) && statics_ok(im, SECTION_INGRESS) &&
-		policies_ok(im) && sandboxes_ok(im) && tail_ok(im) && image_forward_ok(im);
+		policies_ok(im) && sandboxes_ok(im) && tail_ok(im) && image_forward_ok(im) && image_anchors_ok(im);
 }
 
 int image_view(const void *data, size_t len, struct image **ret_image)

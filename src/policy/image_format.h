@@ -37,6 +37,7 @@ enum image_section {
 	SECTION_UPSTREAMS, /* those of no zone first, then zone by zone */
 	SECTION_ZONES,
 	SECTION_RECORDS,
+	SECTION_ANCHORS,
 	SECTION_FILES,
 	SECTION_SETS,
 	SECTION_NAMES, /* bytes: a filler, then lower-case wire names */
@@ -82,6 +83,9 @@ struct image {
 
 /* forward.c: are zones and records what their accessors take them for? */
 bool image_forward_ok(const struct image *im);
+
+/* anchors.c */
+bool image_anchors_ok(const struct image *im);
 
 /* Bytes of one element of @s. */
 size_t image_element_size(enum image_section s) POSTERN_PURE;

@@ -35,6 +35,7 @@ static const char *const words[] = {
 	[REASON_DNS_TUNNELING] = "dns-tunneling",
 	[REASON_DGA] = "dga",
 	[REASON_DICTIONARY_DGA] = "dictionary-dga",
+	[REASON_BOGUS] = "bogus",
 };
 static_assert(ARRAY_LEN(words) == REASON_COUNT, "a word for every reason");
 

@@ -17,7 +17,7 @@
 #include <string.h>
 
 #include "answer_ldns.h"
-#include "state.h"
+#include "secure.h"
 
 #define HEDGE_COST 100
 #define HEDGE_SHARE 10 /* one hedge for ten questions, so that an outage does not double the load */
@@ -122,15 +122,17 @@ static bool send_ask(struct resolver *r, struct task *task)
 	uint8_t wire[DNS_ASK_MAX];
 	struct dns_ask *a = &task->out.ask;
 	struct upstream_ask ask = {.upstream = upstream_of(task), .stream = task->out.stream, .data = wire};
+	bool validate = secure_wanted(r, task);
 
 	forget(r, &task->out);
 	a->id = (uint16_t)r->ports->random(r->ctx);
-	a->qtype = task->key.qtype;
+	a->qtype = task->fetch_type ? task->fetch_type : task->key.qtype;
 	a->edns = !task->out.plain;
-	a->dnssec_ok = task->key.dnssec_ok;
-	a->ask_authentic = r->settings.trust_ad;
+	a->dnssec_ok = task->key.dnssec_ok || validate;
+	a->ask_authentic = r->settings.trust_ad && !validate;
+	a->checking_disabled = validate; /* RFC 6840 5.9: what is bogus is told apart here */
 	a->padded = over_tls(r, task);
-	a->name = task->current;
+	a->name = task->fetch_type ? task->fetch_name : task->current;
 	randomize_case(r, &a->name);
 	ask.len = dns_ask_write(a, wire);
 	ask.ref = task->out.ref = tasks_renew_ref(r->tasks, task);
@@ -287,9 +289,11 @@ void resolver_upstream_failed(struct resolver *r, uint32_t ref)
 /* Names that are compressed against our question would be in its random case: a copy with the name as it was before. */
 static const uint8_t *without_case(struct resolver *r, const struct task *task, const uint8_t *data, size_t len)
 {
+	const struct dns_name *name = task->fetch_type ? &task->fetch_name : &task->current;
+
 	ASSERT(len <= sizeof(r->finish));
 	memcpy(r->finish, data, len);
-	memcpy(r->finish + DNS_QUESTION_AT, task->current.wire, task->current.len);
+	memcpy(r->finish + DNS_QUESTION_AT, name->wire, name->len);
 	return r->finish;
 }
 
@@ -307,7 +311,8 @@ static void matching_answer(struct resolver *r, struct task *task, const uint8_t
 		ask_differently(r, task);
 		return;
 	}
-	rc = answer_read(without_case(r, task, data, len), len, r->answer);
+	data = without_case(r, task, data, len);
+	rc = answer_read(data, len, r->answer);
 	if (rc == 0 && (r->answer->rcode == DNS_FORMERR || r->answer->rcode == DNS_NOTIMP) && !task->out.plain) {
 		task->out.plain = true; /* RFC 6891 7: it may not know EDNS */
 		ask_differently(r, task);
@@ -322,7 +327,10 @@ static void matching_answer(struct resolver *r, struct task *task, const uint8_t
 	r->answer->authentic &= r->settings.trust_ad;
 	task_forget_ask(r, task);
 	tasks_renew_ref(r->tasks, task);
-	resolve_answer(r, task);
+	if (secure_wanted(r, task))
+		secure_answer(r, task, data, len);
+	else
+		resolve_answer(r, task);
 }
 
 /* What is known of its upstream now. */

@@ -38,6 +38,7 @@ struct cache_entry {
 	uint32_t found; /* the rule for the record: that, or the one that spoke about an alias */
 	uint32_t epoch;
 	uint16_t slot, qtype;
+	uint8_t ede; /* instead of the reason's; 0: that */
 	uint8_t reason, action; /* enum reason, enum event_action: for the record and the EDE */
 	uint16_t wire_len;
 	uint16_t addrs_at;	 /* the first address record; those after it are all addresses */

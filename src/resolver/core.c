@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "state.h"
+#include "secure.h"
 
 #define WAITERS_PER_TASK 64
 
@@ -29,8 +29,9 @@ struct resolver *resolver_new(const struct resolver_ports *ports, void *ctx)
 	r->prefetch = prefetch_new();
 	r->recorder = recorder_new();
 	r->rate = rate_new();
+	r->validator = validator_new();
 	r->answer = calloc(1, sizeof(*r->answer));
-	if (r->owners && r->cache && r->tasks && r->failures && r->prefetch && r->recorder && r->rate && r->answer)
+	if (r->owners && r->cache && r->tasks && r->failures && r->prefetch && r->recorder && r->rate && r->validator && r->answer)
 		return r;
 	resolver_free(r);
 	return NULL;
@@ -47,6 +48,7 @@ void resolver_free(struct resolver *r)
 	prefetch_free(r->prefetch);
 	recorder_free(r->recorder);
 	rate_free(r->rate);
+	validator_free(r->validator);
 	detect_free(r->detect);
 	free(r->answer);
 	free(r);
@@ -156,6 +158,7 @@ static void task_remove(struct resolver *r, struct task *task)
 	struct owner *owner = owners_get(r->owners, task->key.slot);
 
 	task_forget_ask(r, task);
+	secure_forget(r, task);
 	ahead_ended(r, task);
 	if (task->state == TASK_PINNING)
 		r->n_pins--;
@@ -396,6 +399,7 @@ static void task_restart(struct resolver *r, struct task *task)
 	task->state = TASK_ASKING;
 	task_decided(task, &o);
 	task->hops = 0;
+	secure_forget(r, task);
 	task->stale = task->late = task->sent = false; /* what was kept is of the old policy */
 	task->stale_ms = 0;
 	draft_init(&task->draft, &task->key);
@@ -442,6 +446,7 @@ void resolver_set_image(struct resolver *r, const struct image *im, uint32_t gen
 	memset(r->health, 0, sizeof(r->health));
 	r->hedge_percent = HEDGE_PERCENT_MAX;
 	owners_set_image(r->owners, im);
+	secure_set_image(r);
 	protect_set_image(r);
 	restart_tasks(r, SANDBOX_NONE);
 }
@@ -472,6 +477,7 @@ void resolver_remove_sandbox(struct resolver *r, uint16_t slot)
 {
 	flush_slot(r, slot);
 	rate_forget(r->rate, slot);
+	validator_forget(r->validator, slot);
 	owners_remove(r->owners, slot);
 	protect_forget(r, slot);
 	restart_tasks(r, slot);
@@ -533,6 +539,11 @@ void resolver_advance(struct resolver *r, uint64_t now_ms)
 	ahead_run(r);
 	if (record_due_ms(r) <= r->now_ms && !flush_until(r, r->now_ms - r->settings.audit_window_ms, false))
 		r->record_retry_ms = r->now_ms + 1;
+}
+
+void resolver_set_wall(struct resolver *r, uint64_t wall_ms)
+{
+	r->wall_ms = wall_ms;
 }
 
 uint64_t resolver_deadline(const struct resolver *r)

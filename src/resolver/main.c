@@ -19,6 +19,7 @@
 #include "postern/log.h"
 #include "postern/role.h"
 
+#include "dnssec_ldns.h"
 #include "shell.h"
 
 #define EVENTS_MAX 64
@@ -142,6 +143,7 @@ static int run(struct shell *s)
 			return n;
 		s->now_ms = clock_now_ms();
 		pipeline_advance(conns_book(s), s->now_ms);
+		resolver_set_wall(s->core, clock_wall_us() / 1000);
 		resolver_advance(s->core, s->now_ms);
 		for (int i = 0; i < n && rc == 0; i++) {
 			rc = dispatch(s, &events[i]);
@@ -177,6 +179,7 @@ static int start(struct shell *s)
 	s->linkwatch_fd = linkwatch_open();
 	if (!s->core || !s->streams || !s->asks || !s->udp || !s->conns || s->ioctl_fd < 0 || s->linkwatch_fd < 0)
 		return -ENOMEM;
+	dnssec_warm_up();
 	rc = loop_init(&s->loop);
 	if (rc == 0)
 		rc = role_filter(ROLE_RESOLVER);

@@ -249,7 +249,8 @@ void draft_end(struct resolver *r, struct task *task, uint32_t granted, const st
 
 size_t hit_answer(struct resolver *r, struct cache_entry *e, const struct client *c, uint8_t *out)
 {
-	struct outcome o = {.wire = cache_wire(e), .len = e->wire_len, .rule = e->found, .reason = e->reason, .action = e->action, .rcode = cache_wire(e)[3] & 0xf};
+	struct outcome o = {.wire = cache_wire(e), .len = e->wire_len, .rule = e->found, .reason = e->reason, .action = e->action, .rcode = cache_wire(e)[3] & 0xf,
+		.ede = e->ede};
 	uint32_t data_s = (uint32_t)((e->expires_ms - r->now_ms + 999) / 1000), cap_s = UINT32_MAX;
 	size_t limit = dns_query_limit(&r->query, c->stream), n;
 	struct dns_finish f = {.reply = cache_wire(e), .len = e->wire_len, .ede = outcome_ede(&o)};

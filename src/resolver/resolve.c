@@ -102,9 +102,7 @@ static uint32_t match_hop(const struct resolver *r, const struct task *task, con
 	return n;
 }
 
-/* @ret_rule: the one that decides, IMAGE_NONE where none does or none is asked. */
-static bool name_allowed(const struct resolver *r, const struct task *task, const struct dns_name *name,
-	uint32_t *ret_rule)
+bool name_allowed(const struct resolver *r, const struct task *task, const struct dns_name *name, uint32_t *ret_rule)
 {
 	const struct image_rule *rule = rule_of(r, task->key.slot, task->rule);
 
@@ -116,12 +114,12 @@ static bool name_allowed(const struct resolver *r, const struct task *task, cons
 	return rule && rule->action != ACTION_BLOCK;
 }
 
-/* Keeps a reply that has no pins. */
-static void keep(struct resolver *r, const struct task *task, const struct outcome *o)
+void outcome_keep(struct resolver *r, const struct task *task, const struct outcome *o)
 {
 	struct cache_entry like = {.stored_ms = r->now_ms, .used_ms = r->now_ms, .expires_ms = r->now_ms + o->ttl_s * 1000ull,
 		.rule = task->rule, .found = o->rule,
-		.reason = (uint8_t)o->reason, .action = (uint8_t)o->action, .wire_len = (uint16_t)o->len};
+		.reason = (uint8_t)o->reason, .action = (uint8_t)o->action, .ede = (uint8_t)o->ede,
+		.wire_len = (uint16_t)o->len};
 
 	if (o->ttl_s && o->len <= CACHE_WIRE_MAX)
 		(void)cache_put(r->cache, &task->key, &like, o->wire); /* not kept: asked again */
@@ -135,7 +133,7 @@ static void task_blocked(struct resolver *r, struct task *task, uint32_t rule, e
 	blocked_outcome(r, &task->key, rule, reason, &o);
 	o.ttl_s = task->draft.ttl_s < REFUSED_TTL_MAX_S ? task->draft.ttl_s : REFUSED_TTL_MAX_S;
 	if (!o.forged)
-		keep(r, task, &o);
+		outcome_keep(r, task, &o);
 	o.hop = hop;
 	task_end(r, task, &o);
 }
@@ -150,7 +148,7 @@ static void task_answered(struct resolver *r, struct task *task, struct dns_repl
 		task_fail(r, task, REASON_UPSTREAM);
 		return;
 	}
-	keep(r, task, &o);
+	outcome_keep(r, task, &o);
 	task_end(r, task, &o);
 }
 
@@ -197,7 +195,7 @@ static void draft_address(struct draft *d, const struct addr *a)
 		d->reduced = true;
 }
 
-static bool in_audit(const struct resolver *r, const struct task *task)
+bool in_audit(const struct resolver *r, const struct task *task)
 {
 	const struct owner *owner = owners_get(r->owners, task->key.slot);
 

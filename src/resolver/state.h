@@ -9,6 +9,7 @@
  *   protect.c  rules with a protection: what permitted questions look like together
  *   ask.c      questions to upstreams: which, when again, is this its answer
  *   resolve.c  what an answer holds: chain, policy, rebinding; the reply in the making
+ *   secure.c   answers that are validated first
  *   signed.c   signatures and proofs for those who ask with DO
  *   stale.c    what is past its end, for when no upstream answers
  *   ahead.c    questions for nobody, before a reply in use ends
@@ -31,11 +32,13 @@
 #include "prefetch.h"
 #include "record.h"
 #include "tasks.h"
+#include "validator.h"
 
 struct resolver {
 	const struct resolver_ports *ports;
 	void *ctx;
 	uint64_t now_ms;
+	uint64_t wall_ms; /* of now_ms, since 1970 */
 	uint64_t due_ms; /* no task is due before */
 	const struct image *im;
 	uint32_t generation;
@@ -46,6 +49,8 @@ struct resolver {
 	struct failures *failures;
 	struct prefetch *prefetch;
 	uint32_t n_ahead; /* tasks that are asked for nobody */
+	struct validator *validator;
+	uint32_t n_validations; /* answers set aside */
 	struct recorder *recorder;
 	struct rate *rate;
 	struct detect *detect; /* NULL: no policy has asked for it yet */
@@ -92,6 +97,8 @@ struct record_in record_in(struct resolver *r, const struct cache_key *key, uint
 /* Records a decision about @n queries for @key, if it is of a kind that is recorded. @source: the first asker, or NULL. */
 void record_outcome(struct resolver *r, const struct cache_key *key, const struct outcome *o, uint32_t n,
 	const struct client *source);
+/* How an outcome is said to clients. */
+struct dns_ede outcome_ede(const struct outcome *o);
 /* NULL where the sandbox or the table has no more. */
 struct task *task_start(struct resolver *r, const struct cache_key *key, uint32_t rule);
 /* Tells everybody; nobody waits any more. */
@@ -152,6 +159,12 @@ bool zone_covers(const struct resolver *r, const struct dns_name *name, size_t s
 /* resolve.c */
 void resolve_answer(struct resolver *r, struct task *task);
 void draft_init(struct draft *d, const struct cache_key *key);
+/* Keeps a reply that has no pins, for o->ttl_s. */
+void outcome_keep(struct resolver *r, const struct task *task, const struct outcome *o);
+/* Is the task's sandbox in mode audit: is what the policy refuses let through? */
+bool in_audit(const struct resolver *r, const struct task *task);
+/* May the task's chain lead to @name? @ret_rule: the rule that decides, IMAGE_NONE where none does or none is asked. */
+bool name_allowed(const struct resolver *r, const struct task *task, const struct dns_name *name, uint32_t *ret_rule);
 
 /* signed.c: for a task whose askers said DO; nothing for others */
 /* Signatures of the answer at hand over @name's records of @type, into the answer section. */

@@ -76,6 +76,9 @@ struct task {
 	struct cache_key key;  /* sandbox, QNAME, QTYPE */
 	/* asking */
 	struct dns_name current; /* the name being followed, in the case it came with */
+	uint16_t fetch_type;   /* not 0: what is asked is this about fetch_name, for the validator */
+	struct dns_name fetch_name;
+	struct validation *validation; /* the answer being validated, or NULL */
 	uint8_t hops, tries;
 	struct out_ask out;    /* the last question */
 	struct out_ask before; /* one that is waited for still beside it */

@@ -28,6 +28,7 @@ static const struct {
 	{REASON_DNS_TUNNELING, DNS_EDE_BLOCKED, "dns-tunneling"},
 	{REASON_DGA, DNS_EDE_BLOCKED, "dga"},
 	{REASON_DICTIONARY_DGA, DNS_EDE_BLOCKED, "dictionary-dga"},
+	{REASON_BOGUS, DNS_EDE_BOGUS, "bogus"},
 };
 
 static bool has_row(unsigned int reason)
