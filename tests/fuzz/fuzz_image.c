@@ -43,7 +43,8 @@ static void *good_image(size_t *ret_len)
 	struct image_builder *b = image_builder_new();
 	struct image_service port = {443, 443, 6};
 	struct prefix to = {.addr = {.family = ADDR_V4, .bytes = {192, 0, 2}}, .len = 24};
-	struct sandbox box = {.name = "one", .policy = "p", .kind = SANDBOX_HOST, .n_selectors = 1};
+	struct sandbox box = {.name = "one", .policy = "p", .kind = SANDBOX_HOST, .n_selectors = 1,
+		.mode = SANDBOX_AUDIT, .fail_open = 1};
 	struct image_upstream up = {.addr = {.family = ADDR_V4, .bytes = {192, 0, 2, 53}}, .port = 53};
 	struct dns_name target;
 	uint8_t digest[32] = {0};
@@ -57,7 +58,7 @@ static void *good_image(size_t *ret_len)
 		abort();
 	image_build_rule(b, &(struct build_rule){.place = {"r", "p.conf", 2}, .priority = 1, .lists = &list,
 		.n_lists = 1, .services = &port, .n_services = 1});
-	image_build_rule(b, &(struct build_rule){.place = {"o", "p.conf", 3}, .priority = 2, .lists = &list,
+	image_build_rule(b, &(struct build_rule){.place = {"o", "p.conf", 3, "corp"}, .group_priority = 200, .priority = 1, .lists = &list,
 		.n_lists = 1, .action = ACTION_BLOCK, .response = RESPONSE_OVERRIDE, .override_name = &target});
 	image_build_egress(b, &(struct build_static){.place = {"e", "p.conf", 4}, .prefixes = &to, .n_prefixes = 1,
 		.services = &port, .n_services = 1});
@@ -163,7 +164,8 @@ static void use(const struct image *im)
 	for (uint32_t i = 0; i < image_n_policies(im) && i < 64; i++)
 		use_policy(im, image_policy(im, i));
 	for (uint32_t i = 0; i < image_n_sandboxes(im); i++)
-		sink += image_policy_find(im, image_sandbox(im, i)->policy) + image_sandbox(im, i)->runtime;
+		sink += image_policy_find(im, image_sandbox(im, i)->policy) + image_sandbox(im, i)->runtime +
+			(size_t)sandbox_mode_text((enum sandbox_mode)image_sandbox(im, i)->mode)[0];
 	for (uint32_t i = 0; i < image_n_upstreams(im); i++)
 		sink += image_upstream(im, i)->port;
 	use_split(im);

@@ -105,6 +105,18 @@ static void step_reply(struct run *f)
 	verdict_attributed(f->v, &r, f->now, &f->out);
 }
 
+static void step_mode(struct run *f)
+{
+	struct sandbox s[KIT_SANDBOXES];
+	uint8_t which = bytes_read_u8(&f->r);
+
+	kit_boxes(s);
+	for (unsigned int i = 0; i < KIT_SANDBOXES; i++) {
+		s[i].mode = which >> i & 1 ? SANDBOX_AUDIT : SANDBOX_ENFORCE;
+		ASSERT(verdict_set_sandbox(f->v, &s[i]) == 0);
+	}
+}
+
 static void step_time(struct run *f)
 {
 	f->now.ms += bytes_read_u16(&f->r);
@@ -154,8 +166,10 @@ static void step(struct run *f)
 		step_time(f);
 	else if (what < 0xf8)
 		verdict_unset_sandbox(f->v, bytes_read_u8(&f->r) % 8);
-	else
+	else if (what < 0xfc)
 		kit_sandboxes(f->v, what & 1);
+	else
+		step_mode(f);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
