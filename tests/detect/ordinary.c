@@ -68,7 +68,7 @@ static unsigned int repeated(struct stream *s, unsigned int of)
 
 static void packages(struct stream *s, struct asked *a)
 {
-	static const char *const hosts[] = {"deb.debian.org", "security.debian.org", "pypi.org", "files.pythonhosted.org", "registry.npmjs.org",
+	static const char *const hosts[] = {"cache.nixos.org", "dl.fedoraproject.org", "pypi.org", "files.pythonhosted.org", "hex.pm",
 		"static.crates.io", "index.crates.io", "proxy.golang.org", "sum.golang.org", "repo1.maven.org", "plugins.gradle.org",
 		"rubygems.org", "github.com", "codeload.github.com", "objects.githubusercontent.com", "registry-1.docker.io", "auth.docker.io",
 		"production.cloudflare.docker.com", "archive.ubuntu.com", "dl-cdn.alpinelinux.org"};

@@ -232,7 +232,7 @@ audit: {{ directory = "{self.log}"; }};
 
         self.assertEqual(names("a.github.io"), ["words", "tunnels"])
         self.assertEqual(names("a.github.io", "--qtype", "TXT"), ["words", "tunnels", "texts"])
-        self.assertEqual(names("deb.debian.org"), ["words", "tunnels", "behind"])
+        self.assertEqual(names("www.debian.org"), ["words", "tunnels", "behind"])
         self.assertEqual(names("one.example"), [])
         self.assertRegex(self.run_cli("explain", "a.github.io", "--policy", "guarded"),
                          r"\n  unless  words of group corp \(ALERT, DICTIONARY_DGA at LOW\)  .*guarded.conf:7\n  unless  tunnels \(BLOCK, DNS_TUNNELING at HIGH\)  .*guarded.conf:2\n")

@@ -248,7 +248,7 @@ static void names(void)
 	for (char *set = strtok_r(listing, "\n", &save); set; set = strtok_r(NULL, "\n", &save))
 		others += !key_set_is_ours(set);
 	printf("%u sets are the gate's, %u are not\n", known, others);
-	CHECK(known == 12 + 64 + 8 + 8 + 3 + 1 + 7);
+	CHECK(known == 12 + 64 + 8 + 8 + 3 + 1 + 9);
 	CHECK(others == 20); /* never 2, private 2, zoned, icmp_error 2, neighbour 2, flood 6, flows 5 */
 	free(listing);
 }

@@ -70,5 +70,7 @@ int main(int argc, char **argv)
 			return 2;
 		ask_times(&verdict, &ask, times);
 	}
+	channel_fini(&verdict);
+	channel_fini(&gate);
 	return 0;
 }
