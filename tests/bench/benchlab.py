@@ -27,10 +27,12 @@ os.environ.setdefault("POSTERN_BUILD", os.path.join(TOP, "build-bench"))  # neve
 import labcell  # noqa: E402 (found through the line above)
 import labdaemon  # noqa: E402
 from labcell import WORK, LabError, Ns, wait_for  # noqa: E402
+from labdaemon import ETC  # noqa: E402,F401 (for the rows)
 from labnet import program  # noqa: E402
 
 UPSTREAM = "10.0.0.2"
-PEERS = ("echo", "dnsmasq", "unbound", "dnsdist")
+SLOW = "10.0.0.3"  # the same, 10 ms later
+PEERS = ("echo", "dnsmasq", "unbound", "dnsdist", "kresd")
 PORT = {name: 5300 + i for i, name in enumerate(PEERS)}
 STUB = 15300
 CONF = """policies = [ "policies/web.conf" ];
@@ -69,6 +71,12 @@ def cpu_ns(pids):
     return total
 
 
+def rollup(pid, key):
+    """A line of /proc/PID/smaps_rollup, in kB."""
+    with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as f:
+        return next(int(line.split()[1]) for line in f if line.startswith(key + ":"))
+
+
 def median(values):
     return statistics.median(values)
 
@@ -81,14 +89,24 @@ def recorded(b, zone):
 class Bench:
     def __init__(self):
         labcell.furnish()
+        self._unpacked_libraries()
         self.ns = {name: Ns(name) for name in ("box", "host", "peers", "bare", "net")}
         self.postern = None
         self.servers = {}
         self._links()
         self._routes()
         self.spawn("net", [driver("authority"), UPSTREAM, 53, 300])
+        self.spawn("net", [driver("authority"), SLOW, 53, 300, 10])
         self.spawn("net", [driver("tcp"), "serve", 443])
         wait_for("the authority", lambda: self.ns["net"].listening(53, "udp") and self.ns["net"].listening(443))
+
+    @staticmethod
+    def _unpacked_libraries():
+        """What a program that is unpacked and not installed looks for in the place of its package: shown there, in this cell."""
+        here = "/usr/lib/x86_64-linux-gnu"
+        there = os.environ.get("POSTERN_SERVERS", "") + here
+        if os.path.isdir(there + "/knot-resolver"):
+            subprocess.run(["mount", "-t", "overlay", "-o", f"lowerdir={there}:{here}", "overlay", here], check=True)
 
     def spawn(self, ns, argv, **kw):
         with open(f"{WORK}/{os.path.basename(str(argv[0]))}.log", "ab") as log:
@@ -106,7 +124,7 @@ class Bench:
 
     def _links(self):
         net = self.ns["net"]
-        net.ip("link add br0 type bridge\naddr add 10.0.0.1/24 dev br0\naddr add 10.0.0.2/24 dev br0\nlink set br0 up")
+        net.ip("link add br0 type bridge\naddr add 10.0.0.1/24 dev br0\naddr add 10.0.0.2/24 dev br0\naddr add 10.0.0.3/24 dev br0\nlink set br0 up")
         for i, gate in enumerate(("host", "peers", "bare")):
             net.ip(f"link add v-{gate} type veth peer name eth0 netns {gate}\nlink set v-{gate} master br0 up")
             self.ns[gate].ip(f"link set eth0 up\naddr add 10.0.0.1{i}/24 dev eth0\nroute add default via 10.0.0.1")
@@ -129,9 +147,12 @@ class Bench:
 
     # ---- the daemon
 
-    def start_postern(self):
+    def start_postern(self, ready=True):
+        """The daemon, unless there is one. not ready: as it stands before start()."""
         if not self.postern:
-            self.postern = labdaemon.Postern(self, CONF, {"web.conf": POLICY}).start()
+            self.postern = labdaemon.Postern(self, CONF, {"web.conf": POLICY})
+            if ready:
+                self.postern.start()
         return self.postern
 
     def postern_pids(self):
@@ -178,16 +199,26 @@ setACL({{"0.0.0.0/0"}})
 setSecurityPollSuffix("")
 newServer("{UPSTREAM}:53")
 getPool(""):setCache(newPacketCache(20000))
+""", "kresd": f"""net.listen("0.0.0.0", {port}, {{ kind = "dns" }})
+cache.open(100 * MB, "lmdb://{WORK}/kresd.{ns}")
+for _, m in ipairs({{ "ta_update", "ta_signal_query", "priming", "detect_time_skew", "detect_time_jump", "edns_keepalive" }}) do
+	modules.unload(m)
+end
+trust_anchors.remove(".")
+policy.add(policy.all(policy.STUB("{UPSTREAM}")))
 """}[name])
         if name == "unbound":
             return [program("unbound"), "-c", conf]
+        if name == "kresd":
+            os.makedirs(f"{WORK}/kresd.{ns}", exist_ok=True)
+            return [program("kresd"), "-n", "-c", conf, f"{WORK}/kresd.{ns}"]
         return [program("dnsdist"), "--supervised", "--disable-syslog", "-C", conf]
 
     @staticmethod
     def dnsmasq(port, *more):
         return [program("dnsmasq"), "--keep-in-foreground", "--conf-file=/dev/null", "--user=root", "--pid-file=",
                 "--log-facility=/dev/null", f"--port={port}", "--no-resolv", "--no-hosts", f"--server={UPSTREAM}",
-                "--cache-size=10000", "--dns-forward-max=5000", *more]
+                "--cache-size=20000", "--dns-forward-max=5000", *more]
 
     def start_peers(self, ns):
         """Echo and the resolvers of others in `peers` or `bare`; fills self.servers[ns] with {name: pid}."""
@@ -218,9 +249,10 @@ getPool(""):setCache(newPacketCache(20000))
 
     # ---- the load
 
-    def load(self, address, port, zone, first, names, queries, window=8, sockets=16, mode="answer", ns="box", timeout_s=60):
+    def load(self, address, port, zone, first, names, queries, window=8, sockets=16, mode="answer", ns="box", timeout_s=60,
+             sources=()):
         """One run of load.c: its JSON. LabError when an answer was wrong or more than one in a hundred lost."""
-        argv = [driver("load"), address, port, zone, first, names, queries, window, sockets, mode]
+        argv = [driver("load"), address, port, zone, first, names, queries, window, sockets, mode, *sources]
         got = json.loads(self.ns[ns].run(argv, timeout_s=timeout_s).stdout)
         if got["wrong"] or got["lost"] > queries / 100:
             raise LabError(f"{' '.join(map(str, argv[1:]))}: {got}")

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * load ADDRESS PORT ZONE FIRST NAMES QUERIES WINDOW SOCKETS answer|v4|echo|blocked
+ * load ADDRESS PORT ZONE FIRST NAMES QUERIES WINDOW SOCKETS answer|v4|echo|blocked [SOURCE STEP]
  *
  * Asks AAAA (v4: A) of the names n<FIRST>.ZONE, n<FIRST+1>.ZONE, ..., NAMES of them in turn, QUERIES in all, never more than WINDOW
  * unanswered on each of SOCKETS sockets, and checks every answer: `answer` and `v4` the address of bench.h, `echo` the query with QR,
- * `blocked` NOERROR or NXDOMAIN without a record. A query without an answer after a second is lost.
+ * `blocked` NOERROR or NXDOMAIN without a record. A query without an answer after a second is lost; a single one
+ * after a minute.
  * Prints one line of JSON: good, wrong, lost, ns (first query to last answer), p50_ns, p99_ns.
  */
 #include <arpa/inet.h>
@@ -21,7 +22,8 @@
 #define BATCH 32
 #define QUERY_MAX 128
 #define ANSWER_MAX 1500
-#define LOST_NS 1000000000u
+#define LOST_NS 1000000000ull
+#define LOST_ALONE_NS 60000000000ull /* of a query that waits for a server to start */
 #define SAMPLES_MAX (1u << 20)
 
 enum mode { ANSWER, ECHO, BLOCKED };
@@ -44,6 +46,7 @@ static struct {
 	const char *zone;
 	uint32_t first, names, queries, window, n_lines;
 	uint32_t next, good, wrong, lost;
+	uint64_t lost_ns;
 	struct line lines[SOCKETS_MAX];
 	uint32_t took_ns[SAMPLES_MAX];
 } load;
@@ -163,7 +166,7 @@ static void give_up(struct line *l, uint64_t now)
 	for (unsigned int i = 0; i < load.window; i++) {
 		struct slot *s = &l->slots[i];
 
-		if (!s->sent_ns || now - s->sent_ns < LOST_NS)
+		if (!s->sent_ns || now - s->sent_ns < load.lost_ns)
 			continue;
 		load.lost++;
 		s->sent_ns = 0;
@@ -197,14 +200,29 @@ static void run(void)
 	}
 }
 
-static void open_lines(const char *address, const char *port)
+/* Socket number i asks from the address SOURCE + i * STEP. */
+static void bind_line(int fd, const char *source, uint32_t offset)
 {
+	struct sockaddr_in sa = {.sin_family = AF_INET};
+
+	if (inet_pton(AF_INET, source, &sa.sin_addr) != 1)
+		exit(2);
+	sa.sin_addr.s_addr = htonl(ntohl(sa.sin_addr.s_addr) + offset);
+	if (bind(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0)
+		die("bind");
+}
+
+static void open_lines(char **argv, const char *source, uint32_t step)
+{
+	const char *address = argv[1], *port = argv[2];
 	struct sockaddr_in sa = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port))};
 
 	if (inet_pton(AF_INET, address, &sa.sin_addr) != 1)
 		exit(2);
 	for (unsigned int i = 0; i < load.n_lines; i++) {
 		load.lines[i].fd = socket(AF_INET, SOCK_DGRAM, 0);
+		if (load.lines[i].fd >= 0 && source)
+			bind_line(load.lines[i].fd, source, i * step);
 		if (load.lines[i].fd < 0 || connect(load.lines[i].fd, (struct sockaddr *)&sa, sizeof(sa)) < 0)
 			die("connect");
 	}
@@ -222,7 +240,7 @@ int main(int argc, char **argv)
 	uint64_t began;
 	uint32_t n;
 
-	if (argc != 10)
+	if (argc != 10 && argc != 12)
 		return 2;
 	load.zone = argv[3];
 	load.first = (uint32_t)atoi(argv[4]);
@@ -234,7 +252,8 @@ int main(int argc, char **argv)
 	load.qtype = argv[9][0] == 'v' ? TYPE_A : TYPE_AAAA;
 	if (load.window > WINDOW_MAX || load.n_lines > SOCKETS_MAX || !load.names)
 		return 2;
-	open_lines(argv[1], argv[2]);
+	load.lost_ns = load.queries == 1 ? LOST_ALONE_NS : LOST_NS;
+	open_lines(argv, argc == 12 ? argv[10] : NULL, argc == 12 ? (uint32_t)atoi(argv[11]) : 0);
 	began = now_ns();
 	run();
 	began = now_ns() - began;
