@@ -72,6 +72,7 @@ def node(net):
 
 
 def chromium(net):
+    """Debian's headless shell asks for A and AAAA only, whatever its features are set to: HTTPS records are in test_differential.py."""
     browser = program("usr/lib/chromium/chromium-headless-shell")
     libraries = f"{UNPACKED}/usr/lib/x86_64-linux-gnu:{UNPACKED}/usr/lib/x86_64-linux-gnu/pulseaudio" if UNPACKED else ""
 
@@ -120,8 +121,8 @@ def asked_types(daemon):
 def main(net):
     daemon = clients.start(net)
     CLIENTS[sys.argv[1]](net)
-    asked_types(daemon)
     clients.refused(net, daemon)
+    asked_types(daemon)
     daemon.stop()
 
 
