@@ -132,8 +132,8 @@ void resolver_count(struct resolver *r, unsigned int counter);
  */
 int resolver_query(struct resolver *r, const struct client *c, const uint8_t *data, size_t len,
 	uint8_t out[static RESOLVER_ANSWER_MAX]);
-/* Takes as much from the allowance of a sandbox as a query does. False: it is over it; counted. */
-bool resolver_take(struct resolver *r, uint16_t slot);
+/* A new connection of a sandbox. False: it opens more than its allowance, which is not that of its queries; counted. */
+bool resolver_take_connection(struct resolver *r, uint16_t slot);
 /* What came for a reference, without the length prefix of TCP. */
 void resolver_upstream_answer(struct resolver *r, uint32_t ref, const uint8_t *data, size_t len);
 /* Connection refused, reset, closed before the answer. */

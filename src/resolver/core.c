@@ -328,12 +328,17 @@ static int refuse(struct resolver *r, int rcode, uint8_t *out)
 	return (int)dns_reply_error(&r->query, rcode, ede_of_refusal(rcode), out);
 }
 
-bool resolver_take(struct resolver *r, uint16_t slot)
+static bool take(struct resolver *r, uint16_t slot, enum rate_kind kind)
 {
-	if (rate_take(r->rate, slot, r->now_ms))
+	if (rate_take(r->rate, slot, kind, r->now_ms))
 		return true;
 	count(r, COUNTER_RESOLVER_rate_limited);
 	return false;
+}
+
+bool resolver_take_connection(struct resolver *r, uint16_t slot)
+{
+	return take(r, slot, RATE_CONNECTION);
 }
 
 int resolver_query(struct resolver *r, const struct client *c, const uint8_t *data, size_t len,
@@ -346,7 +351,7 @@ int resolver_query(struct resolver *r, const struct client *c, const uint8_t *da
 	uint32_t rule;
 	int rcode;
 
-	if (owner && !resolver_take(r, c->slot))
+	if (owner && !take(r, c->slot, RATE_QUERY))
 		return -EAGAIN;
 	count(r, c->stream ? COUNTER_RESOLVER_queries_tcp : COUNTER_RESOLVER_queries_udp);
 	rcode = owner ? dns_query_parse(data, len, &r->query) : -EBADMSG;

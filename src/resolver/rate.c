@@ -11,6 +11,9 @@
  * A datagram that is over is not answered. SERVFAIL or REFUSED would make a stub resolver ask its next server at once, so the
  * flood would grow by its answers; TC would move it to TCP, where it costs more; silence makes it wait, which is the
  * only answer that a flood cannot profit from. On TCP there is something better: the connection is not read for a while.
+ *
+ * New connections have a bucket of their own: were they queries, thousands of them that never ask would leave nothing for
+ * the questions of the same sandbox.
  */
 #include "rate.h"
 
@@ -21,13 +24,15 @@
 #define NS_PER_MS 1000000u
 
 struct bucket {
-	uint64_t full_ns; /* when it is full again */
+	uint64_t full_ns[RATE_KINDS]; /* when it is full again */
 	uint64_t first_ms, last_ms; /* of what is counted in over */
 	uint32_t over;
 };
 
 struct rate {
-	uint64_t interval_ns, depth_ns; /* of one query, of a bucket */
+	struct {
+		uint64_t interval_ns, depth_ns; /* of one query or connection, of a bucket */
+	} kinds[RATE_KINDS];
 	uint64_t oldest_ms;
 	uint16_t top; /* slots below it may have been used */
 	struct bucket buckets[SANDBOX_MAX];
@@ -49,8 +54,12 @@ void rate_free(struct rate *rate)
 
 void rate_set(struct rate *rate, uint32_t per_s, uint32_t burst)
 {
-	rate->interval_ns = NS_PER_S / per_s;
-	rate->depth_ns = rate->interval_ns * burst;
+	uint64_t query_ns = NS_PER_S / per_s, connection_ns = query_ns * RATE_QUERIES_PER_CONNECTION;
+
+	rate->kinds[RATE_QUERY].interval_ns = query_ns;
+	rate->kinds[RATE_QUERY].depth_ns = query_ns * burst;
+	rate->kinds[RATE_CONNECTION].interval_ns = connection_ns;
+	rate->kinds[RATE_CONNECTION].depth_ns = query_ns * burst < connection_ns ? connection_ns : query_ns * burst;
 }
 
 static void count_over(struct rate *rate, struct bucket *b, uint64_t now_ms)
@@ -64,22 +73,22 @@ static void count_over(struct rate *rate, struct bucket *b, uint64_t now_ms)
 		rate->oldest_ms = b->first_ms;
 }
 
-bool rate_take(struct rate *rate, uint16_t slot, uint64_t now_ms)
+bool rate_take(struct rate *rate, uint16_t slot, enum rate_kind kind, uint64_t now_ms)
 {
-	uint64_t now_ns = now_ms * NS_PER_MS;
+	uint64_t now_ns = now_ms * NS_PER_MS, interval_ns = rate->kinds[kind].interval_ns;
 	struct bucket *b;
 
 	ASSERT(slot < SANDBOX_MAX);
 	b = &rate->buckets[slot];
 	if (slot >= rate->top)
 		rate->top = (uint16_t)(slot + 1);
-	if (b->full_ns < now_ns)
-		b->full_ns = now_ns;
-	if (b->full_ns + rate->interval_ns > now_ns + rate->depth_ns) {
+	if (b->full_ns[kind] < now_ns)
+		b->full_ns[kind] = now_ns;
+	if (b->full_ns[kind] + interval_ns > now_ns + rate->kinds[kind].depth_ns) {
 		count_over(rate, b, now_ms);
 		return false;
 	}
-	b->full_ns += rate->interval_ns;
+	b->full_ns[kind] += interval_ns;
 	return true;
 }
 

@@ -34,6 +34,7 @@
 #define STREAM_FLIGHT_MAX 32	/* questions under way of a connection; then it is not read */
 #define STREAM_IDLE_MS 10000
 #define STREAM_BUFFERS_MAX 64	/* connections whose answers do not fit the kernel's buffer; the next is closed */
+#define STREAM_BUFFERS_PER_SANDBOX 16
 
 enum source { SOURCE_GATE, SOURCE_DATAGRAM, SOURCE_LISTENER, SOURCE_STREAM, SOURCE_UDP, SOURCE_CONN, SOURCE_TLS };
 

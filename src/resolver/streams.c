@@ -4,9 +4,13 @@
  *
  * What a client can hold is bounded: connections in all and for each sandbox, the length of a question, questions under
  * way (then it is not read any more), time without a whole message, and unsent answers. A connection that goes
- * over a bound is closed. Bytes that are no query close it too: there is no way to find the next message.
+ * over a bound is closed, and by a reset, so that the kernel keeps nothing of it either. Bytes that are no query close it too: there is no way to find the next message.
  * While an answer waits to be sent nothing is read, so that a client who does not read cannot make us work. A sandbox
  * that is over its allowance of queries (rate.c) has its connections held: not read until the next tick.
+ *
+ * Where there is no place, a new connection takes one from whoever has most: from the sandbox with most connections where all
+ * are taken, from the client with most where those of the sandbox are; and there the one that has been longest without a
+ * question. So ten thousand clients that say nothing push each other out, and one that asks at once is answered.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -51,6 +55,8 @@ struct streams {
 	uint16_t per_slot[SANDBOX_MAX];
 	struct stream all[STREAMS_MAX];
 	struct buffer buffers[STREAM_BUFFERS_MAX];
+	uint32_t n_buffers;
+	uint16_t buffers_of[SANDBOX_MAX];
 };
 
 static_assert(STREAM_BUFFERS_MAX <= NO_BUFFER, "a buffer's number fits");
@@ -65,17 +71,40 @@ bool streams_any(const struct shell *s)
 	return s->streams->n > 0;
 }
 
+static void free_buffer(struct streams *t, struct stream *st)
+{
+	if (st->buffer == NO_BUFFER)
+		return;
+	t->buffers[st->buffer].used = false;
+	t->buffers_of[st->slot]--;
+	t->n_buffers--;
+	st->buffer = NO_BUFFER;
+}
+
 static void close_stream(struct shell *s, struct stream *st)
 {
 	struct streams *t = s->streams;
 
-	if (st->buffer != NO_BUFFER)
-		t->buffers[st->buffer].used = false;
+	free_buffer(t, st);
 	close(st->fd);
 	st->open = false;
 	st->generation++;
 	t->per_slot[st->slot]--;
 	t->n--;
+}
+
+/* By a reset: no TIME_WAIT, and nothing that the kernel would go on sending to somebody who does not read. */
+static void reset_on_close(int fd)
+{
+	const struct linger now = {.l_onoff = 1};
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now)); /* else it is closed as others are */
+}
+
+static void reset_stream(struct shell *s, struct stream *st)
+{
+	reset_on_close(st->fd);
+	close_stream(s, st);
 }
 
 static bool reading(const struct stream *st)
@@ -107,6 +136,70 @@ static struct stream *free_stream(struct streams *t)
 		if (!t->all[i].open)
 			return &t->all[i];
 	return NULL;
+}
+
+/* How many of @all are @peer's. */
+static unsigned int of_client(struct stream *const *all, unsigned int n, const struct addr *peer)
+{
+	unsigned int found = 0;
+
+	for (unsigned int i = 0; i < n; i++)
+		found += addr_equal(&all[i]->peer, peer);
+	return found;
+}
+
+/*
+ * Which connection of @slot gives way to one of @newcomer: of the client with most that which has been longest
+ * without a question. One whose question is under way gives way only to those who have less. NULL: none.
+ */
+static struct stream *yielding(struct streams *t, uint16_t slot, const struct addr *newcomer, bool any)
+{
+	struct stream *all[STREAMS_PER_SANDBOX], *found = NULL;
+	unsigned int n = 0, most = 0, mine;
+
+	for (unsigned int i = 0; i < STREAMS_MAX && n < t->per_slot[slot]; i++)
+		if (t->all[i].open && t->all[i].slot == slot)
+			all[n++] = &t->all[i];
+	mine = of_client(all, n, newcomer);
+	for (unsigned int i = 0; i < n; i++) {
+		unsigned int his = of_client(all, n, &all[i]->peer);
+
+		if (his < most || his < mine || (all[i]->n_flight && !any && his <= mine + 1))
+			continue;
+		if (his > most || all[i]->until_ms < found->until_ms)
+			found = all[i];
+		most = his;
+	}
+	return found;
+}
+
+static uint16_t largest(const uint16_t *per_slot)
+{
+	uint16_t slot = 0;
+
+	for (uint16_t i = 1; i < SANDBOX_MAX; i++)
+		if (per_slot[i] > per_slot[slot])
+			slot = i;
+	return slot;
+}
+
+/* A place for a connection of @slot, which somebody may have to give up. NULL: there is none. */
+static struct stream *make_place(struct shell *s, uint16_t slot, const struct addr *newcomer)
+{
+	struct streams *t = s->streams;
+	struct stream *st;
+
+	if (t->n < STREAMS_MAX && t->per_slot[slot] < STREAMS_PER_SANDBOX)
+		return free_stream(t);
+	if (t->per_slot[slot] < STREAMS_PER_SANDBOX && t->per_slot[largest(t->per_slot)] > t->per_slot[slot] + 1)
+		st = yielding(t, largest(t->per_slot), newcomer, true);
+	else
+		st = yielding(t, slot, newcomer, false);
+	if (st) {
+		resolver_count(s->core, COUNTER_RESOLVER_connections_refused);
+		reset_stream(s, st);
+	}
+	return st;
 }
 
 /* The interface by which the connection came: the option gives what IP_PKTINFO would have given for its first packet. */
@@ -153,9 +246,9 @@ static bool admit(struct shell *s, uint32_t stub, int fd, const struct sockaddr_
 
 	stubs_refresh(s, sb);
 	slot = stub_owner(s, sb, ifindex, &peer);
-	if (slot == SANDBOX_NONE || t->per_slot[slot] >= STREAMS_PER_SANDBOX || !resolver_take(s->core, slot))
+	if (slot == SANDBOX_NONE || !resolver_take_connection(s->core, slot))
 		return false;
-	st = free_stream(t);
+	st = make_place(s, slot, &peer);
 	if (!st)
 		return false;
 	st->slot = slot;
@@ -195,19 +288,44 @@ void streams_accept(struct shell *s, uint32_t stub)
 		if (admit(s, stub, fd, &sa))
 			continue;
 		resolver_count(s->core, COUNTER_RESOLVER_connections_refused);
+		reset_on_close(fd);
 		close(fd);
 	}
 }
 
-static struct buffer *buffer_of(struct streams *t, struct stream *st)
+/* A buffer of the sandbox that has most of them, if that is more than what @slot would have. */
+static void take_buffer(struct shell *s, uint16_t slot)
 {
+	struct streams *t = s->streams;
+	uint16_t most = largest(t->buffers_of);
+
+	if (t->buffers_of[most] <= t->buffers_of[slot] + 1)
+		return;
+	for (unsigned int i = 0; i < STREAMS_MAX; i++) {
+		if (!t->all[i].open || t->all[i].slot != most || t->all[i].buffer == NO_BUFFER)
+			continue;
+		reset_stream(s, &t->all[i]);
+		return;
+	}
+}
+
+static struct buffer *buffer_of(struct shell *s, struct stream *st)
+{
+	struct streams *t = s->streams;
+
 	if (st->buffer != NO_BUFFER)
 		return &t->buffers[st->buffer];
+	if (t->buffers_of[st->slot] >= STREAM_BUFFERS_PER_SANDBOX)
+		return NULL;
+	if (t->n_buffers == STREAM_BUFFERS_MAX)
+		take_buffer(s, st->slot);
 	for (uint8_t i = 0; i < STREAM_BUFFERS_MAX; i++) {
 		if (t->buffers[i].used)
 			continue;
 		st->buffer = i;
 		t->buffers[i].used = true;
+		t->buffers_of[st->slot]++;
+		t->n_buffers++;
 		t->buffers[i].len = t->buffers[i].sent = 0;
 		return &t->buffers[i];
 	}
@@ -215,9 +333,9 @@ static struct buffer *buffer_of(struct streams *t, struct stream *st)
 }
 
 /* Keeps what the kernel did not take. False: there is no room. */
-static bool keep(struct streams *t, struct stream *st, const struct iovec *iov, size_t sent)
+static bool keep(struct shell *s, struct stream *st, const struct iovec *iov, size_t sent)
 {
-	struct buffer *b = buffer_of(t, st);
+	struct buffer *b = buffer_of(s, st);
 
 	for (unsigned int i = 0; i < 2; i++) {
 		size_t skip = sent < iov[i].iov_len ? sent : iov[i].iov_len;
@@ -244,8 +362,8 @@ static void send_answer(struct shell *s, struct stream *st, const uint8_t *data,
 	if (sent < 0 && errno == EAGAIN)
 		sent = 0;
 	st->until_ms = s->now_ms + STREAM_IDLE_MS;
-	if (sent < 0 || ((size_t)sent < PREFIX + len && !keep(s->streams, st, iov, (size_t)sent)))
-		close_stream(s, st);
+	if (sent < 0 || ((size_t)sent < PREFIX + len && !keep(s, st, iov, (size_t)sent)))
+		reset_stream(s, st);
 }
 
 /* A whole message at the front of st->in. False: the connection is closed. */
@@ -322,8 +440,7 @@ static bool send_rest(struct shell *s, struct stream *st)
 	if (n > 0)
 		b->sent += (uint32_t)n;
 	if (b->sent == b->len) {
-		b->used = false;
-		st->buffer = NO_BUFFER;
+		free_buffer(s->streams, st);
 		st->until_ms = s->now_ms + STREAM_IDLE_MS;
 	}
 	return true;
@@ -392,6 +509,8 @@ void streams_tick(struct shell *s)
 			continue;
 		if (st->held)
 			release(s, st);
+		else if (st->until_ms <= s->now_ms && (st->buffer != NO_BUFFER || st->in_len))
+			reset_stream(s, st);
 		else if (st->until_ms <= s->now_ms)
 			close_stream(s, st);
 	}

@@ -21,7 +21,10 @@
 #include "shell.h"
 
 #define RECEIVE_BUFFER_BYTES (4 << 20) /* a burst of ten thousand queries; the kernel caps it at net.core.rmem_max */
-#define BACKLOG 256
+#define BACKLOG 4096 /* connections that are yet to be looked at, of all sandboxes; the kernel caps it at net.core.somaxconn */
+/* Of the kernel's memory for a connection; without them a client can make it grow to megabytes (tcp_rmem, tcp_wmem). */
+#define STREAM_RECEIVE_BYTES (16 << 10)
+#define STREAM_SEND_BYTES (64 << 10)
 
 static int set_option(int fd, int level, int name, int value)
 {
@@ -59,6 +62,17 @@ static int bind_socket(int fd, const struct stub *stub)
 	return rc;
 }
 
+/* Of a socket, and of the connections that it accepts. Where it fails the kernel's own does too. */
+static void set_memory(int fd, int type)
+{
+	if (type == SOCK_DGRAM) {
+		(void)set_option(fd, SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER_BYTES);
+		return;
+	}
+	(void)set_option(fd, SOL_SOCKET, SO_RCVBUF, STREAM_RECEIVE_BYTES);
+	(void)set_option(fd, SOL_SOCKET, SO_SNDBUF, STREAM_SEND_BYTES);
+}
+
 /* A bound socket in the loop, or -errno. */
 static int open_socket(struct shell *s, const struct stub *stub, int type)
 {
@@ -69,9 +83,8 @@ static int open_socket(struct shell *s, const struct stub *stub, int type)
 
 	if (fd < 0)
 		return -errno;
-	if (type == SOCK_DGRAM)
-		(void)set_option(fd, SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER_BYTES); /* less works too */
-	else
+	set_memory(fd, type);
+	if (type == SOCK_STREAM)
 		(void)set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1); /* without it a restart may have to wait */
 	rc = bind_socket(fd, stub);
 	if (rc == 0 && type == SOCK_STREAM && listen(fd, BACKLOG) < 0)

@@ -70,6 +70,35 @@ gone = select.select(all, [], [], 0)[0]
 print(len(all) - len(gone), flush=True)
 sys.stdin.read()
 """
+# argv: server N SECONDS: N connections at once, then a byte a second on each; of those that were closed a hundred a second come again
+SLOW = """
+import resource, socket, sys, time
+server, n, seconds = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+resource.setrlimit(resource.RLIMIT_NOFILE, (n + 100, n + 100))
+def connect():
+    s = socket.socket()
+    s.setblocking(False)
+    s.connect_ex((server, 53))
+    return s
+def still(s, byte):
+    try: return s.send(byte) == 1
+    except BlockingIOError: return True
+    except OSError: return False
+all = [connect() for _ in range(n)]
+print("ready", flush=True)
+message, opened, end, i = b"\\0\\x20" + bytes(30), n, time.monotonic() + seconds, 0
+while time.monotonic() < end:
+    began, again = time.monotonic(), 100
+    for at, s in enumerate(all):
+        if s is not None and not still(s, message[i % 32:i % 32 + 1]):
+            s.close()
+            all[at] = None
+        if all[at] is None and again:
+            all[at], again, opened = connect(), again - 1, opened + 1
+    i += 1
+    time.sleep(max(0, 1 - (time.monotonic() - began)))
+print(opened, flush=True)
+"""
 
 
 class Rig:
@@ -196,7 +225,38 @@ def limits(net, rig):
     holder.wait()
     half = framed(question("other.test"))[:9].hex()
     got, how, took_s = tcp_client(box1, server, [half], 15.0)
-    check(got == b"" and how == "closed" and 8 < took_s < 13, f"half a question is waited for 10 s, no longer ({took_s} s)")
+    check(got == b"" and how == "reset" and 8 < took_s < 13, f"half a question is waited for 10 s, no longer ({took_s} s)")
+
+
+def holdings(rig):
+    """Descriptors, and KiB of memory."""
+    with open(f"/proc/{rig.pid}/status", encoding="ascii") as f:
+        rss_kib = next(int(line.split()[1]) for line in f if line.startswith("VmRSS"))
+    return len(os.listdir(f"/proc/{rig.pid}/fd")), rss_kib
+
+
+def slow(net, rig):
+    """Ten thousand clients of a sandbox that say a byte a second: its neighbours' queries and its own are answered."""
+    box1, box2, server = net.ns["box1"], net.ns["box2"], "198.51.100.1"
+    fds, rss_kib = holdings(rig)
+    clients = box1.popen([sys.executable, "-c", SLOW, server, "10000", "12"], stdout=subprocess.PIPE, text=True)
+    equal(lab.dig(box2, "short.test", "+tcp", server=server), ["203.0.113.30"], "another sandbox, while they come, over TCP")
+    equal(clients.stdout.readline().strip(), "ready", "10,000 connections were opened")
+    held = []
+    for _ in range(10):
+        equal(lab.dig(box2, "short.test", server=server), ["203.0.113.30"], "another sandbox, over UDP")
+        equal(lab.dig(box2, "short.test", "+tcp", server=server), ["203.0.113.30"], "another sandbox, over TCP")
+        equal(lab.dig(box1, "other.test", server=server), ["203.0.113.31"], "the same sandbox, over UDP")
+        held.append(holdings(rig))
+        time.sleep(0.5)
+    wait_for("the allowance of connections", lambda: lab.dig(box1, "other.test", "+tcp", server=server) == ["203.0.113.31"])
+    for _ in range(3):
+        equal(lab.dig(box1, "other.test", "+tcp", server=server), ["203.0.113.31"], "the same sandbox, over TCP")
+    opened = int(clients.stdout.readline())
+    clients.wait()
+    most_fds, most_kib = max(h[0] for h in held) - fds, max(h[1] for h in held) - rss_kib
+    check(32 <= most_fds <= 64 + 32, f"of {opened} connections {most_fds} descriptors were held (64 and what asks upstreams)")
+    check(most_kib < 16 << 10, f"and {most_kib} KiB of memory")
 
 
 def allowance(net, rig):
@@ -305,6 +365,7 @@ def main(net):
     blocked(net, rig)
     tcp(net, rig)
     limits(net, rig)
+    slow(net, rig)
     allowance(net, rig)
     grants(net, rig)
     odd(net, rig)

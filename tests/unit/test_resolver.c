@@ -435,7 +435,7 @@ static unsigned int takes(struct rate *rate, uint16_t slot, uint64_t now_ms, uns
 	unsigned int taken = 0;
 
 	while (n--)
-		taken += rate_take(rate, slot, now_ms);
+		taken += rate_take(rate, slot, RATE_QUERY, now_ms);
 	return taken;
 }
 
@@ -468,6 +468,14 @@ static void test_rate(void)
 	CHECK(takes(rate, 3, 30000, 10) == 1 && rate_oldest(rate) == 30000);
 	rate_forget(rate, 3);
 	CHECK(takes(rate, 3, 30000, 30) == 20); /* another sandbox: nothing of its predecessor's */
+	CHECK(takes(rate, 5, 30000, 30) == 20); /* connections are counted on their own: 25 a second, 5 at once */
+	for (taken = 0; rate_take(rate, 5, RATE_CONNECTION, 30000);)
+		taken++;
+	CHECK(taken == 5);
+	CHECK(!rate_take(rate, 5, RATE_CONNECTION, 30039) && rate_take(rate, 5, RATE_CONNECTION, 30040));
+	CHECK(takes(rate, 5, 30040, 30) == 4);
+	rate_set(rate, 1, 1);
+	CHECK(rate_take(rate, 6, RATE_CONNECTION, 30000) && !rate_take(rate, 6, RATE_CONNECTION, 30000));
 	rate_set(rate, IMAGE_QUERIES_MAX, IMAGE_QUERIES_MAX);
 	CHECK(takes(rate, 4, 30000, IMAGE_QUERIES_MAX) == IMAGE_QUERIES_MAX && takes(rate, 4, 30000, 1) == 0);
 	rate_free(rate);
