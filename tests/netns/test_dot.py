@@ -242,6 +242,9 @@ def gone_and_back(net, daemon, odd, wire):
     odd.become("good")
     lab.wait_for("answers once it is back", lambda: "203.0.113.77" in ask(net)[0], 40)
     lab.check("works again" in daemon.log_text(), "which is said")
+    lab.check("could not prove over TLS" in daemon.cli("doctor").stdout, "the doctor finds that handshakes failed")
+    lab.wait_for("the status to say that the upstream is up", lambda: re.search(
+        rf"upstreams {ODD} port 853 over TLS up, \d+ ms, answered=[1-9]", daemon.cli("status").stdout))
     lab.check(wire.silent(), "and nobody could read a name")
 
 
