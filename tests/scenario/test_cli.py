@@ -237,6 +237,22 @@ audit: {{ directory = "{self.log}"; }};
         self.assertRegex(self.run_cli("explain", "a.github.io", "--policy", "guarded"),
                          r"\n  unless  words of group corp \(ALERT, DICTIONARY_DGA at LOW\)  .*guarded.conf:7\n  unless  tunnels \(BLOCK, DNS_TUNNELING at HIGH\)  .*guarded.conf:2\n")
 
+    def test_explain_groups_and_modes(self):
+        """The group of the rule that decides, and what audit mode makes of a refusal."""
+        self.write("grouped.conf", 'name = "grouped"; rule_groups = ( { name = "corp"; priority = 200; dns = (\n'
+                   '{ name = "never"; priority = 7; action = "BLOCK"; domains = "a.example"; } ); } );\n'
+                   'dns = ( { name = "all"; priority = 1; action = "ALLOW"; domains = "*"; ports = "tcp/443"; } );\n')
+        self.conf = self.write("grouped-all.conf", 'upstreams = "192.0.2.53"; policies = "grouped.conf"; sandboxes = (\n'
+                               '{ name = "trial"; uid = 1; policy = "grouped"; mode = "audit"; }, { name = "firm"; uid = 2; policy = "grouped"; } );\n')
+        answers = self.json_cli("explain", "a.example", status=NO)
+        self.assertEqual([(a["sandbox"], a["mode"], a["group"], a["rule"], a["allowed"]) for a in answers],
+                         [("trial", "audit", "corp", "never", False), ("firm", "enforce", "corp", "never", False)])
+        text = self.run_cli("explain", "a.example", status=NO)
+        self.assertRegex(text, r"denied, rule\n  rule    never of group corp \(BLOCK\)  .*grouped.conf:2\n")
+        self.assertEqual(text.count("  mode    audit: let through, and recorded as would-block\n"), 1)
+        self.assertIn("  mode    audit: refused all the same\n", self.run_cli("explain", "169.254.169.254:80", "--sandbox", "trial", status=NO))
+        self.assertNotIn("group", self.json_cli("explain", "b.example", "--sandbox", "trial")[0])
+
     def test_explain_sandboxes(self):
         """In order of precedence, whatever the order of the file."""
         answers = self.json_cli("explain", "api.openai.com", status=NO)

@@ -70,10 +70,15 @@ static const struct {
 	{"{\"op\":\"sandbox-add\",\"name\":\"ci\",\"policy\":\"p\",\"uid\":4294967295}", "\"uid\""},
 	{"{\"op\":\"sandbox-add\",\"name\":\"ci\",\"policy\":\"p\",\"uid\":\"root\"}", "\"uid\""},
 	{"{\"op\":\"sandbox-add\",\"name\":\"ci\",\"policy\":\"p\",\"host\":false}", "\"host\""},
+	{"{\"op\":\"sandbox-add\",\"name\":\"ci\",\"policy\":\"p\",\"uid\":1,\"mode\":\"Audit\"}", "\"mode\""},
+	{"{\"op\":\"sandbox-add\",\"name\":\"ci\",\"policy\":\"p\",\"uid\":1,\"mode\":true}", "\"mode\""},
+	{"{\"op\":\"sandbox-add\",\"name\":\"ci\",\"policy\":\"p\",\"uid\":1,\"fail_open\":1}", "\"fail_open\""},
+	{"{\"op\":\"reload\",\"mode\":\"audit\"}", "\"mode\" has no meaning"},
 };
 
 static void test_requests(void)
 {
+	static const char modes[] = "{\"op\":\"sandbox-add\",\"name\":\"ci\",\"policy\":\"p\",\"uid\":1,\"mode\":\"audit\",\"fail_open\":true}";
 	char error[REQUEST_ERROR_MAX];
 	struct request r;
 
@@ -91,6 +96,10 @@ static void test_requests(void)
 	CHECK(request_parse(good_rows[11], strlen(good_rows[11]), &r, error) == 0);
 	CHECK_STR(r.sandbox.selectors[0].cgroup, "system.slice/ci.service");
 	CHECK(r.sandbox.runtime && r.sandbox.kind == SANDBOX_CGROUP && r.sandbox.slot == SANDBOX_NONE);
+	CHECK(r.sandbox.mode == SANDBOX_ENFORCE && !r.sandbox.fail_open);
+	check_row("modes");
+	CHECK(request_parse(modes, strlen(modes), &r, error) == 0);
+	CHECK(r.sandbox.mode == SANDBOX_AUDIT && r.sandbox.fail_open == 1);
 	check_row("the id of a bad request");
 	CHECK(request_parse("{\"id\":\"x7\",\"op\":\"no\"}", 21, &r, error) == -EINVAL);
 	CHECK_STR(r.id, "x7");
