@@ -225,7 +225,7 @@ void validator_judge(struct validator *v, const struct validator_moment *now, co
 	struct trial t = {.v = v, .m = m, .means = means_of(v, now)};
 	const struct dnssec_means before = t.means;
 
-	*ret_result = (struct validator_result){.verdict = VALIDATOR_SECURE};
+	*ret_result = (struct validator_result){.verdict = items[0].name.len ? VALIDATOR_SECURE : VALIDATOR_INSECURE};
 	if (!find_places(v, now, m, items, places)) {
 		*ret_result = places[0].ask;
 		ret_result->verdict = places[0].verdict;
