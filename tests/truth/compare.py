@@ -77,8 +77,8 @@ CLASSES = {
             lambda p: not ttls_differ(p, TTL_MAX_S)),
     "lifetime": ({"ttl"}, "no TTL outlives the pins, whose lifetime is that of the shortest in the chain",
                  lambda p: p.q.rrtype in ("A", "AAAA") and lives_as_shortest(p)),
-    "size": ({"tc"}, "replies are kept without compression of names, so they need TCP earlier",
-             lambda p: bool(p.ours.flags & dns.flags.TC) and p.full_ours.size > p.q.limit()),
+    "size": ({"tc"}, "TC is set exactly where our reply is too large; replies are kept without compression of names, so that is earlier",
+             lambda p: bool(p.ours.flags & dns.flags.TC) == (p.full_ours.size > p.q.limit())),
 }
 PROOFS = {dns.rdatatype.from_text(t) for t in ("SOA", "RRSIG", "NSEC", "NSEC3")}  # of negative answers; all but SOA with DO
 PUBLIC = ipaddress.ip_network("203.0.113.0/24")  # documentation addresses are this internet's public ones
@@ -204,4 +204,7 @@ class Tally:
         for key, all_p in sorted(groups.items(), key=lambda x: -len(x[1]))[:25]:
             print(f"---- {len(all_p)} of {key}")
             p = all_p[0]
+            if p.truncated():
+                print("before TCP:", *(f"{who}: {m.size} bytes, {dns.flags.to_text(m.flags)}" for who, m in (("ours", p.ours), ("theirs", p.theirs))
+                                       if m is not None), sep="\n  ")
             print(f"question: {p.q}", f"ours: {p.full_ours}", f"theirs: {p.full_theirs}", sep="\n")

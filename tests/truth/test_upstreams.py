@@ -21,8 +21,6 @@ ODDITIES = {
         "loop": ({"answer"}, "SERVFAIL for an endless chain comes with the aliases that were seen",
                  lambda p: p.full_theirs.rcode() == dns.rcode.SERVFAIL and not p.full_ours.answer),
         "cut": ({"ad"}, "a truncated answer has AD", lambda p: bool(p.theirs.flags & dns.flags.TC)),
-        "case": ({"tc"}, "names in different case are not compressed against each other: its answer is the larger one",
-                 lambda p: bool(p.theirs.flags & dns.flags.TC) and p.full_theirs.size > p.q.limit() >= p.full_ours.size),
     },
     "PowerDNS": {
         "wildcard": ({"ttl"}, "from its cache, what a signed wildcard answers lives as long as the NSEC that proves it",
