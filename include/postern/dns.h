@@ -16,6 +16,8 @@
 
 #define DNS_HEADER_SIZE 12
 #define DNS_OPT_SIZE 11		/* an OPT record without options */
+#define DNS_COOKIE_CLIENT 8	/* the client's part of a cookie, RFC 7873 4.1 */
+#define DNS_COOKIE_MAX 40
 #define DNS_PLAIN_MAX 512	/* a datagram without EDNS */
 #define DNS_DATAGRAM_MAX 1232	/* ours, with EDNS: fits every path without fragments */
 #define DNS_MESSAGE_MAX 65535
@@ -98,6 +100,8 @@ struct dns_query {
 	uint16_t udp_size; /* what the client's EDNS says, raw */
 	bool edns;
 	bool dnssec_ok;
+	uint8_t cookie_len; /* 0: none; else 8, or 16 to DNS_COOKIE_MAX with the server's part */
+	uint8_t cookie[DNS_COOKIE_MAX]; /* as received; what stands here when a reply is finished is sent with it */
 	struct dns_name name;
 };
 
@@ -162,7 +166,7 @@ size_t dns_reply_answers(const struct bytes_reader *reply, unsigned int max, uin
 
 /*
  * What @q's asker gets of the closed reply @reply: its id, flags and case of name, EDNS if it spoke EDNS, with
- * @ede (its text left out where a record needs the room) and its DO (RFC 3225); AD only if it asked with AD or DO
+ * its cookie, @ede (its text left out where a record needs the room) and its DO (RFC 3225); AD only if it asked with AD or DO
  * (RFC 6840 5.7); TC and no records where @limit is exceeded. @out has room for @limit bytes, at
  * least DNS_PLAIN_MAX. Returns the length.
  */

@@ -19,15 +19,39 @@
 /* The flags a query must not have; AD and CD are questions in themselves. */
 #define FLAGS_OF_ANSWERS (DNS_AA | DNS_TC | DNS_Z | RCODE_MASK)
 
-static int read_options(struct bytes_reader *r, size_t len)
+#define OPTION_COOKIE 10
+
+/* Eight bytes of the client's, and none or 8 to 32 of the server's: RFC 7873 4. */
+static bool good_cookie(size_t len)
+{
+	return len == DNS_COOKIE_CLIENT || (len >= 2 * DNS_COOKIE_CLIENT && len <= DNS_COOKIE_MAX);
+}
+
+/* The only option that has an effect. Of several the first counts: RFC 7873 4. */
+static int read_cookie(struct bytes_reader *r, uint16_t len, struct dns_query *q)
+{
+	const uint8_t *p = bytes_read_view(r, len);
+
+	if (!p || !good_cookie(len))
+		return DNS_FORMERR;
+	q->cookie_len = (uint8_t)len;
+	memcpy(q->cookie, p, len);
+	return DNS_NOERROR;
+}
+
+static int read_options(struct bytes_reader *r, size_t len, struct dns_query *q)
 {
 	size_t end = r->pos + len;
 
 	if (len > bytes_left(r))
 		return DNS_FORMERR;
 	while (!r->failed && r->pos < end) {
-		(void)bytes_read_u16(r); /* the code: whatever it is, it has no effect */
-		bytes_skip(r, bytes_read_u16(r));
+		uint16_t code = bytes_read_u16(r), option = bytes_read_u16(r);
+
+		if (code != OPTION_COOKIE || q->cookie_len || r->failed)
+			bytes_skip(r, option);
+		else if (read_cookie(r, option, q) != DNS_NOERROR)
+			return DNS_FORMERR;
 	}
 	return r->failed || r->pos != end ? DNS_FORMERR : DNS_NOERROR;
 }
@@ -46,7 +70,7 @@ static int read_opt(struct bytes_reader *r, struct dns_query *q)
 	if (!p || p[0] != 0 || get_u16(p + 1) != DNS_TYPE_OPT)
 		return DNS_FORMERR;
 	options = get_u16(p + 9);
-	if (p[5] != 0 || (options && read_options(r, options) != DNS_NOERROR)) /* p[5]: extended RCODE */
+	if (p[5] != 0 || (options && read_options(r, options, q) != DNS_NOERROR)) /* p[5]: extended RCODE */
 		return DNS_FORMERR;
 	q->udp_size = get_u16(p + 3);
 	q->edns = true;
@@ -96,6 +120,7 @@ int dns_query_parse(const void *data, size_t len, struct dns_query *ret_query)
 	bytes_reader_init(&r, data, len);
 	ret_query->udp_size = 0;
 	ret_query->edns = ret_query->dnssec_ok = false;
+	ret_query->cookie_len = 0;
 	ret_query->name.len = 0;
 	header = bytes_read_view(&r, DNS_HEADER_SIZE);
 	if (!header)

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define FLAGS_OF_CLIENTS (DNS_RD | DNS_CD)
+#define OPTION_COOKIE 10
 #define OPTION_EDE 15
 #define OPT_RCODE_SHIFT 4
 #define OPT_DO 0x8000
@@ -78,10 +79,15 @@ static size_t ede_size(const struct dns_ede *ede)
 	return ede->present ? 6 + (ede->text ? strlen(ede->text) : 0) : 0;
 }
 
+static size_t cookie_size(const struct dns_query *q)
+{
+	return q->cookie_len ? DNS_OPTION_SIZE + q->cookie_len : 0;
+}
+
 /* DO is repeated: RFC 3225 3. */
 static size_t write_opt(uint8_t *out, const struct dns_query *q, int rcode, const struct dns_ede *ede)
 {
-	size_t options = ede_size(ede);
+	size_t said = ede_size(ede), options = said + cookie_size(q);
 	uint8_t *p = out;
 
 	*p++ = 0;
@@ -92,19 +98,24 @@ static size_t write_opt(uint8_t *out, const struct dns_query *q, int rcode, cons
 	put_u16(p + 6, q->dnssec_ok ? OPT_DO : 0);
 	put_u16(p + 8, (unsigned int)options);
 	p += 10;
-	if (options) {
+	if (said) {
 		put_u16(p, OPTION_EDE);
-		put_u16(p + 2, (unsigned int)options - 4);
+		put_u16(p + 2, (unsigned int)said - DNS_OPTION_SIZE);
 		put_u16(p + 4, ede->code);
 		if (ede->text)
-			memcpy(p + 6, ede->text, options - 6);
+			memcpy(p + 6, ede->text, said - 6);
+	}
+	if (q->cookie_len) {
+		put_u16(p + said, OPTION_COOKIE);
+		put_u16(p + said + 2, q->cookie_len);
+		memcpy(p + said + DNS_OPTION_SIZE, q->cookie, q->cookie_len);
 	}
 	return DNS_OPT_SIZE + options;
 }
 
 static size_t opt_size(const struct dns_query *q, const struct dns_ede *ede)
 {
-	return q->edns ? DNS_OPT_SIZE + ede_size(ede) : 0;
+	return q->edns ? DNS_OPT_SIZE + ede_size(ede) + cookie_size(q) : 0;
 }
 
 size_t dns_reply_finish(const struct dns_finish *f, const struct dns_query *q, uint8_t *out)

@@ -359,6 +359,7 @@ int resolver_query(struct resolver *r, const struct client *c, const uint8_t *da
 		count(r, owner ? COUNTER_RESOLVER_malformed : COUNTER_RESOLVER_dropped);
 		return rcode;
 	}
+	cookie_answer(r, c);
 	if (rcode == DNS_NOERROR && refused_kind(&r->query))
 		rcode = DNS_REFUSED;
 	if (rcode != DNS_NOERROR)

@@ -10,6 +10,7 @@
  *   ask.c      questions to upstreams: which, when again, is this its answer
  *   resolve.c  what an answer holds: chain, policy, rebinding; the reply in the making
  *   secure.c   answers that are validated first
+ *   cookie.c   the server's part of a client's cookie
  *   signed.c   signatures and proofs for those who ask with DO
  *   stale.c    what is past its end, for when no upstream answers
  *   ahead.c    questions for nobody, before a reply in use ends
@@ -19,6 +20,7 @@
 #define POSTERN_RESOLVER_STATE_H
 
 #include "cache.h"
+#include "cookie.h"
 #include "ede.h"
 #include "failures.h"
 #include "owners.h"
@@ -53,6 +55,7 @@ struct resolver {
 	uint32_t n_validations; /* answers set aside */
 	struct recorder *recorder;
 	struct rate *rate;
+	struct cookie_key cookie_key;
 	struct detect *detect; /* NULL: no policy has asked for it yet */
 	struct answer *answer; /* the upstream message being looked at */
 	uint64_t record_retry_ms; /* records are not handed out before */

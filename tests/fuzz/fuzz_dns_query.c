@@ -50,6 +50,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	}
 	ASSERT((rcode == DNS_NOERROR) == (q.name.len > 0));
+	ASSERT(q.cookie_len == 0 || q.cookie_len == 8 || (q.cookie_len >= 16 && q.cookie_len <= DNS_COOKIE_MAX));
 	if (rcode == DNS_NOERROR) {
 		check_ask(&q);
 		check_reply(&q);

@@ -184,6 +184,9 @@ def answers(net, rig):
     owners = {(p[1], p[0]) for p in rig.pins}
     check(("other.test", "1") in owners and ("short.test", "2") in owners and ("short.test", "3") in owners
           and not ("short.test", "1") in owners, "each pin was asked for the sandbox that asked")
+    for words in (("+tcp",), ("+notcp",), ("+notcp", "-6")):
+        out = box1.run(["dig", "+tries=1", "+time=2", *words, f"@{'2001:db8:51::1' if '-6' in words else '198.51.100.1'}", "other.test"]).stdout
+        check("(good)" in out, f"dig finds its cookie in the answer {words}")
     check(rig.counter("cache_hits") >= 6, "repeated questions came from the cache")
     check(rig.counter("dropped") >= 1 and rig.counter("connections_refused") >= 1, "what is nobody's is dropped and counted")
 

@@ -181,6 +181,9 @@ static void test_misc(void)
 			CHECK_STR(text, want);
 	}
 	CHECK(hash_bytes(&key, "abc", 3) != hash_bytes(&key, "abd", 3));
+	/* of the paper's appendix A: key 00 to 0f, message 00 to 0e */
+	CHECK(hash_siphash24(&(const struct hash_key){0x0706050403020100u, 0x0f0e0d0c0b0a0908u},
+		"\0\1\2\3\4\5\6\7\10\11\12\13\14\15\16", 15) == 0xa129ca6149be45e5u);
 	CHECK(hash_bytes(&key, "abcdefgh", 8) != hash_bytes(&key, "abcdefgh\0", 9));
 }
 

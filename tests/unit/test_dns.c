@@ -20,6 +20,7 @@ static size_t unhex(const char *text, uint8_t *out)
 
 #define Q " 03777777 076578616d706c65 00 " /* www.example */
 #define QQ Q "0001 0001"
+#define EIGHT " 0102030405060708 "
 #define OPT "00 0029 1000 00 00 0000 0000"
 
 static const struct {
@@ -32,6 +33,16 @@ static const struct {
 	{"good with AD and CD", "1234 0130 0001 0000 0000 0000" QQ, 0, 0},
 	{"good with OPT", "1234 0100 0001 0000 0000 0001" QQ OPT, 0, 1},
 	{"OPT with options", "1234 0100 0001 0000 0000 0001" QQ "00 0029 1000 00 00 8000 000c 000a 0008 0102030405060708", 0, 1},
+	{"COOKIE with a server's", "1234 0100 0001 0000 0000 0001" QQ "00 0029 1000 00 00 0000 0014 000a 0010 " EIGHT EIGHT, 0, 1},
+	{"the longest COOKIE", "1234 0100 0001 0000 0000 0001" QQ "00 0029 1000 00 00 0000 002c 000a 0028" EIGHT EIGHT EIGHT EIGHT EIGHT, 0, 1},
+	{"a second COOKIE has no effect", "1234 0100 0001 0000 0000 0001" QQ "00 0029 1000 00 00 0000 0011 000a 0008" EIGHT "000a 0001 00", 0, 1},
+	{"COOKIE of 0", "1234 0100 0001 0000 0000 0001" QQ "00 0029 1000 00 00 0000 0004 000a 0000", DNS_FORMERR, 0},
+	{"COOKIE of 7", "1234 0100 0001 0000 0000 0001" QQ "00 0029 1000 00 00 0000 000b 000a 0007 01020304050607", DNS_FORMERR, 0},
+	{"COOKIE of 9", "1234 0100 0001 0000 0000 0001" QQ "00 0029 1000 00 00 0000 000d 000a 0009" EIGHT "09", DNS_FORMERR, 0},
+	{"COOKIE of 15", "1234 0100 0001 0000 0000 0001" QQ "00 0029 1000 00 00 0000 0013 000a 000f" EIGHT "01020304050607", DNS_FORMERR, 0},
+	{"COOKIE of 41", "1234 0100 0001 0000 0000 0001" QQ "00 0029 1000 00 00 0000 002d 000a 0029" EIGHT EIGHT EIGHT EIGHT EIGHT "09",
+		DNS_FORMERR, 0},
+	{"COOKIE over the end", "1234 0100 0001 0000 0000 0001" QQ "00 0029 1000 00 00 0000 000c 000a 0010" EIGHT EIGHT, DNS_FORMERR, 0},
 	{"root", "1234 0100 0001 0000 0000 0000 00 0002 0001", 0, 0},
 	{"class CHAOS is a matter of policy", "1234 0100 0001 0000 0000 0000" Q "0010 0003", 0, 0},
 	{"empty", "", -1, 0},
@@ -152,6 +163,15 @@ static void test_reply(void)
 	f.limit--;
 	CHECK(dns_reply_finish(&f, &q, out) == 12 + 17 + DNS_OPT_SIZE + 6 + 7); /* then the records, with TC: room for both */
 	CHECK(out[2] == 0x83 && out[7] == 0);
+	q.cookie_len = 24;
+	memset(q.cookie, 0xc0, sizeof(q.cookie));
+	f.limit = DNS_PLAIN_MAX;
+	CHECK(dns_reply_finish(&f, &q, out) == f.len + DNS_OPT_SIZE + 6 + 7 + 28);
+	CHECK(out[f.len + 9] == 0 && out[f.len + 10] == 13 + 28);
+	CHECK(memcmp(out + f.len + DNS_OPT_SIZE + 13, "\0\12\0\30", 4) == 0 && out[f.len + DNS_OPT_SIZE + 13 + 27] == 0xc0);
+	f.limit = f.len + DNS_OPT_SIZE + 6 + 7 + 27;
+	CHECK(dns_reply_finish(&f, &q, out) == f.limit - 6 && out[7] == 1); /* the text goes before the cookie */
+	q.cookie_len = 0;
 	dns_reply_init(&r, built, 40, &lower, DNS_TYPE_A);
 	dns_reply_answer(&r, &(struct dns_rr){.owner = &lower, .type = DNS_TYPE_A, .rdata = address, .rdata_len = 4});
 	CHECK(dns_reply_close(&r) == 0);
