@@ -224,6 +224,7 @@ def limits(net, rig):
     holder = box1.popen([sys.executable, "-c", HOLDER, server, "100"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     equal(holder.stdout.readline().strip(), "64", "a sandbox holds 64 connections")
     equal(lab.dig(box2, "short.test", "+tcp", server=server), ["203.0.113.30"], "another sandbox is not harmed")
+    equal(lab.dig(box1, "other.test", "+tcp", server=server), ["203.0.113.31"], "who asks takes the place of one that says nothing")
     holder.stdin.close()
     holder.wait()
     half = framed(question("other.test"))[:9].hex()
