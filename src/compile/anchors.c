@@ -39,7 +39,7 @@ static void complain(const struct anchor_line *l)
 		"\". IN DS 20326 8 2 E06D...\"");
 }
 
-/* The algorithms of src/resolver/dnssec_ldns.h. */
+/* The algorithms of src/resolver/dnssec/dnssec_ldns.h. */
 static bool algorithm_known(unsigned int algorithm)
 {
 	return algorithm == 8 || algorithm == 10 || (algorithm >= 13 && algorithm <= 16);

@@ -15,7 +15,7 @@
 #include <string.h>
 
 #include "answer_ldns.h"
-#include "dnssec_denial.h"
+#include "dnssec/dnssec_denial.h"
 
 #define ASKS_MAX 48	    /* of one answer: a chain of three zones of three labels in each of its hops */
 #define VALIDATIONS_MAX 512 /* answers set aside */

@@ -34,7 +34,7 @@
 #include "prefetch.h"
 #include "record.h"
 #include "tasks.h"
-#include "validator.h"
+#include "dnssec/validator.h"
 
 struct resolver {
 	const struct resolver_ports *ports;

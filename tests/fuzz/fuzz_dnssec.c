@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "../../src/resolver/answer_ldns.h"
-#include "../../src/resolver/dnssec_denial.h"
-#include "../../src/resolver/validator.h"
+#include "../../src/resolver/dnssec/dnssec_denial.h"
+#include "../../src/resolver/dnssec/validator.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -5,8 +5,8 @@
 
 #include "check.h"
 
-#include "../../src/resolver/dnssec_denial.h"
-#include "../../src/resolver/dnssec_ldns.h"
+#include "../../src/resolver/dnssec/dnssec_denial.h"
+#include "../../src/resolver/dnssec/dnssec_ldns.h"
 #include "postern/dns.h"
 
 static struct dns_name name_of(const char *text)

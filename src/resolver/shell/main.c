@@ -19,7 +19,7 @@
 #include "postern/log.h"
 #include "postern/role.h"
 
-#include "dnssec_ldns.h"
+#include "../dnssec/dnssec_ldns.h"
 #include "shell.h"
 
 #define EVENTS_MAX 64

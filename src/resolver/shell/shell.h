@@ -23,7 +23,7 @@
 #include "postern/pipeline.h"
 #include "postern/resolver.h"
 
-#include "parts.h"
+#include "../parts.h"
 
 #define STUBS_MAX (2u * (SANDBOX_LOCAL_MAX + 1))
 #define INTERFACES_MAX 1024	/* remembered names */
