@@ -8,9 +8,10 @@
  *
  * What it promises. Answers may come in any order: each question has an id of its own on its connection, and the asker
  * gets the answer with the id that it chose. A connection takes no further question once nothing has come back on
- * it for a while, so that one slow name, or a server that answers in order, holds up nobody else for long. A
- * connection that dies gives its questions up at once; where it had been answering (a server may close whenever it likes,
- * some do after each answer), they are asked again on another. Everything is bounded: connections, questions, bytes.
+ * it for a while, so that one slow name, or a server that answers in order, holds up nobody else for long. When a
+ * connection dies, its questions are asked again on others, each by itself: a server may close whenever it likes, and a question for
+ * which it always does costs the others nothing. Given up at once is what could not be connected, and what was alone on a connection
+ * that never answered. Everything is bounded: connections, questions, bytes.
  */
 #ifndef POSTERN_PIPELINE_H
 #define POSTERN_PIPELINE_H

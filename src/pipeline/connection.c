@@ -12,7 +12,7 @@
 void connection_open(struct connection *c, uint32_t upstream, uint64_t now_ms)
 {
 	c->state = CONNECTION_CONNECTING;
-	c->broken = false;
+	c->broken = c->alone = false;
 	c->upstream = upstream;
 	c->generation++;
 	c->n_flight = c->n_waiting = c->n_answers = c->n_strays = 0;

@@ -15,6 +15,7 @@
 
 struct question {
 	bool used, waiting; /* waiting: somebody wants the answer; else its id is only kept from being used again */
+	bool alone;	    /* it wants a connection to itself */
 	uint8_t moves;	    /* how often its connection closed below it */
 	uint16_t id, asked_id; /* on this connection, and the asker's */
 	uint16_t len;
@@ -27,6 +28,7 @@ enum connection_state { CONNECTION_CLOSED, CONNECTION_CONNECTING, CONNECTION_OPE
 struct connection {
 	enum connection_state state;
 	bool broken; /* the peer sent what no server sends */
+	bool alone;  /* its question is: it takes no other beside it */
 	uint32_t upstream;
 	uint32_t generation; /* of this place */
 	uint32_t n_flight, n_waiting;

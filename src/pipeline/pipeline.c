@@ -6,9 +6,12 @@
  * limit for each upstream. "Keeps answering": BLOCKED_MS without a whole answer while some are under way, and others
  * are preferred (a server that answers in order sits on a slow name); PIPELINE_STALL_MS, and it takes none any more.
  *
- * When a connection closes that had answered before, its questions move to another, each MOVES_MAX times: servers close
- * kept connections without asking (RFC 7766 6.2.3). If it closed after exactly one answer with questions left,
- * the upstream is taken to do so always ("serial"): one question a connection, more connections.
+ * When a connection closes that had answered before, its questions move, each MOVES_MAX times: servers close kept connections
+ * without asking (RFC 7766 6.2.3). So do several questions of one that broke, answer or not: one of them may have been what the server
+ * ended it for, and the others are not to pay: each gets a connection to itself, at once where the end was not a clean one, else with
+ * its second move, so that the one fails alone. Where nobody else can be to blame it is given up at once.
+ * If a connection closed after exactly one answer with questions left, the upstream is taken to do so always ("serial"): one
+ * question a connection, more connections.
  */
 #include "postern/pipeline.h"
 
@@ -77,7 +80,7 @@ static uint32_t flight_limit(const struct pipeline *p, uint32_t upstream)
 static bool takes_more(const struct pipeline *p, const struct connection *c, uint32_t upstream)
 {
 	return c->state != CONNECTION_CLOSED && c->upstream == upstream && !c->broken && connection_has_room(c) &&
-		c->n_flight < flight_limit(p, upstream) && silent_ms(p, c) < PIPELINE_STALL_MS;
+		c->n_flight < (c->alone ? 1 : flight_limit(p, upstream)) && silent_ms(p, c) < PIPELINE_STALL_MS;
 }
 
 static bool better(const struct pipeline *p, const struct connection *a, const struct connection *b)
@@ -150,13 +153,14 @@ static int open_one(struct pipeline *p, uint32_t upstream, struct connection **r
 	return 0;
 }
 
-static int choose(struct pipeline *p, uint32_t upstream, struct connection **ret_c)
+/* @alone: preferably without any other question. */
+static int choose(struct pipeline *p, uint32_t upstream, bool alone, struct connection **ret_c)
 {
-	unsigned int n, limit = p->serial[upstream] ? PIPELINE_SERIAL_MAX : PIPELINE_PER_UPSTREAM;
+	unsigned int n, limit = alone || p->serial[upstream] ? PIPELINE_SERIAL_MAX : PIPELINE_PER_UPSTREAM;
 	struct connection *best = best_of(p, upstream, &n);
 	int rc = -ENOBUFS;
 
-	if (best && best->n_flight < CROWD && silent_ms(p, best) < BLOCKED_MS) {
+	if (best && best->n_flight < (alone ? 1 : CROWD) && silent_ms(p, best) < BLOCKED_MS) {
 		*ret_c = best;
 		return 0;
 	}
@@ -173,13 +177,15 @@ static int choose(struct pipeline *p, uint32_t upstream, struct connection **ret
 static int place(struct pipeline *p, uint32_t upstream, const struct question *q)
 {
 	struct connection *c;
-	int rc = choose(p, upstream, &c);
+	int rc = choose(p, upstream, q->alone, &c);
 	uint32_t at;
 
 	if (rc < 0)
 		return rc;
-	if (c->n_flight == 0)
+	if (c->n_flight == 0) {
 		c->moved_ms = p->now_ms;
+		c->alone = q->alone;
+	}
 	at = connection_add(c, q);
 	p->places[q->ref % PIPELINE_REFS] = (struct ref_place){q->ref, (uint8_t)number(p, c), (uint8_t)at};
 	due(p, c->moved_ms + PIPELINE_STALL_MS);
@@ -212,26 +218,30 @@ void pipeline_forget(struct pipeline *p, uint32_t ref)
 		due(p, c->moved_ms + PIPELINE_STALL_MS);
 }
 
-/* Questions of an ended connection: on another one where there is reason to hope, else given up. */
-static void rehome(struct pipeline *p, uint32_t upstream, struct question *left, unsigned int n, bool answered)
+/* A question of an ended connection: on another one, the second time alone. */
+static bool move(struct pipeline *p, uint32_t upstream, struct question *q, bool clean)
 {
-	for (unsigned int i = 0; i < n; i++)
-		if (!answered || left[i].moves++ >= MOVES_MAX || place(p, upstream, &left[i]) < 0)
-			p->ports->failed(p->ctx, left[i].ref);
+	q->alone = !clean || q->moves > 0;
+	return q->moves++ < MOVES_MAX && place(p, upstream, q) == 0;
 }
 
 static void end(struct pipeline *p, struct connection *c)
 {
+	bool clean = c->n_answers > 0 && !c->broken;
+	bool hope = c->state == CONNECTION_OPEN && (c->n_flight > 1 || clean);
 	struct question left[PIPELINE_FLIGHT_MAX];
+	uint32_t upstream = c->upstream; /* its place may be another's before we are through */
 	unsigned int n = 0;
 
 	for (unsigned int i = 0; i < PIPELINE_FLIGHT_MAX; i++)
 		if (c->questions[i].used && c->questions[i].waiting)
 			left[n++] = c->questions[i];
 	if (c->n_answers == 1 && n && !c->broken)
-		p->serial[c->upstream] = true;
+		p->serial[upstream] = true;
 	shut(p, c);
-	rehome(p, c->upstream, left, n, c->n_answers > 0 && !c->broken);
+	for (unsigned int i = 0; i < n; i++)
+		if (!hope || !move(p, upstream, &left[i], clean))
+			p->ports->failed(p->ctx, left[i].ref);
 }
 
 void pipeline_closed(struct pipeline *p, uint32_t conn)

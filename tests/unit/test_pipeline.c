@@ -235,6 +235,44 @@ static void test_death(void)
 	reply(conn_to(0), 4, 20);
 	reply(conn_to(0), 3, 20);
 	CHECK(net.n_answered == 4);
+	begin("one question for which the server closes fails, and no other");
+	for (uint32_t i = 1; i <= 5; i++)
+		CHECK(ask(0, i, (uint16_t)i) == 0);
+	for (unsigned int round = 0; round < 20 && net.n_open; round++) {
+		uint32_t c = conn_to(0);
+		unsigned int n;
+
+		pipeline_connected(net.p, c);
+		n = take(c, ids);
+		CHECK(round == 0 ? n == 5 : n == 1);
+		if (ids[0] != 1)
+			reply(c, ids[0], 20);
+		pipeline_closed(net.p, c); /* with 1 in it before any answer */
+	}
+	CHECK(net.n_answered == 4 && net.n_failed == 1 && net.failed[0] == 1 && net.n_open == 0);
+	begin("and so it is with one that is answered by what no server sends");
+	for (uint32_t i = 1; i <= 3; i++)
+		CHECK(ask(0, i, (uint16_t)i) == 0);
+	for (unsigned int round = 0; round < 20 && net.n_open; round++) {
+		static const uint8_t none[2] = {0, 0};
+		uint32_t c = conn_to(0);
+
+		pipeline_connected(net.p, c);
+		CHECK(take(c, ids) > 0);
+		if (ids[0] == 1) {
+			receive(c, none, sizeof(none));
+		} else {
+			reply(c, ids[0], 20);
+			pipeline_closed(net.p, c);
+		}
+	}
+	CHECK(net.n_answered == 2 && net.n_failed == 1 && net.failed[0] == 1);
+	begin("a question that moved shares its connection with none that comes");
+	CHECK(ask(0, 1, 1) == 0 && ask(0, 2, 2) == 0);
+	pipeline_connected(net.p, conn_to(0));
+	pipeline_closed(net.p, conn_to(0));
+	CHECK(net.n_failed == 0 && net.n_open == 2);
+	CHECK(ask(0, 3, 3) == 0 && net.n_open == 3);
 	begin("nobody waits: nothing moves");
 	CHECK(ask(0, 1, 1) == 0 && ask(0, 2, 2) == 0);
 	pipeline_connected(net.p, conn_to(0));
