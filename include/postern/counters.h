@@ -53,6 +53,8 @@
 	X(RESOLVER, connections_refused) \
 	X(RESOLVER, dropped)          \
 	X(RESOLVER, rate_limited)     \
+	X(RESOLVER, client_limited)   \
+	X(RESOLVER, client_table_full) \
 	X(RESOLVER, bogus)            \
 	X(RESOLVER, anchors_new)      \
 	X(RESOLVER, anchors_gone)     \

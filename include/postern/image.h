@@ -26,6 +26,7 @@
 #define GROUP_PRIORITY_MAX 9898 /* not say whether 100 and 9900 are its own */
 #define GROUP_PRIORITY_OWN 9899 /* of a policy's section `dns`: behind every group */
 #define IMAGE_QUERIES_MAX 1000000 /* largest queries_per_s and queries_burst: as good as no limit */
+#define IMAGE_CLIENT_PREFIX6_MIN 32
 #define IMAGE_RECORDS_MAX 8192 /* largest audit_per_sandbox */
 #define IMAGE_PIN_MAX_S 604800 /* largest pin_max_s and pin_grace_s: a week */
 
@@ -151,6 +152,7 @@ struct image_settings {
 	uint32_t upstream_timeout_ms;
 	uint32_t upstream_tries;
 	uint32_t queries_per_s, queries_burst; /* DNS queries of a sandbox; over it they are not answered */
+	uint32_t client_queries_per_s, client_queries_burst; /* of a client, in a sandbox that has half of its allowance left or less */
 	uint32_t stale_max_s; /* how long after its end an answer may be served where no upstream answers; 0: never */
 	uint32_t confined_group; /* interface group whose unowned members are denied; 0: none */
 	uint16_t stub_port;	  /* of forwarded sandboxes */
@@ -159,6 +161,7 @@ struct image_settings {
 	uint8_t dnssec; /* answers are validated by the anchors */
 	uint8_t trust_ad; /* the upstreams' AD is told on: the way to them is trusted */
 	uint8_t prefetch; /* names in use are asked again before their end */
+	uint8_t client_prefix6; /* so many bits of an IPv6 address are one client; IMAGE_CLIENT_PREFIX6_MIN..128 */
 	uint8_t forward_others;	   /* let pass what no sandbox owns and no confined group holds */
 };
 

@@ -63,7 +63,7 @@ struct decision_record {
 	uint16_t qtype, rcode;
 	uint16_t reason, action; /* enum reason, enum event_action */
 	uint32_t ttl_s;
-	struct addr source;   /* first asker */
+	struct addr source;   /* first asker; without a name: the client that went over its allowance, if it is about one */
 	uint16_t source_port;
 	bool stream;	      /* it asked over TCP */
 	bool answers_cut;
@@ -127,13 +127,13 @@ void resolver_count(struct resolver *r, unsigned int counter);
 
 /*
  * A query. Returns the length of the answer in @out where it can be given at once; 0: it comes later through the port,
- * once; -EAGAIN: its sandbox is over its allowance, a datagram is to be dropped, on TCP it may be given again in a while; other
+ * once; -EAGAIN: its sandbox, or it, is over the allowance, a datagram is to be dropped, on TCP it may be given again in a while; other
  * negative: never an answer, as it is a response, no message at all, or nobody's.
  */
 int resolver_query(struct resolver *r, const struct client *c, const uint8_t *data, size_t len,
 	uint8_t out[static RESOLVER_ANSWER_MAX]);
-/* A new connection of a sandbox. False: it opens more than its allowance, which is not that of its queries; counted. */
-bool resolver_take_connection(struct resolver *r, uint16_t slot);
+/* A new connection of @peer, of a sandbox. False: it opens more than its allowance, which is not that of its queries; counted. */
+bool resolver_take_connection(struct resolver *r, uint16_t slot, const struct addr *peer);
 /* What came for a reference, without the length prefix of TCP. */
 void resolver_upstream_answer(struct resolver *r, uint32_t ref, const uint8_t *data, size_t len);
 /* Connection refused, reset, closed before the answer. */

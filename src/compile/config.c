@@ -43,6 +43,9 @@ static const struct number numbers[] = {
 	{"pins", "per_sandbox", 1, PINS_MAX, AT(pins_per_sandbox)},
 	{"limits", "queries_per_s", 1, IMAGE_QUERIES_MAX, AT(queries_per_s)},
 	{"limits", "queries_burst", 1, IMAGE_QUERIES_MAX, AT(queries_burst)},
+	{"limits", "client_queries_per_s", 1, IMAGE_QUERIES_MAX, AT(client_queries_per_s)},
+	{"limits", "client_queries_burst", 1, IMAGE_QUERIES_MAX, AT(client_queries_burst)},
+	{"limits", "client_prefix6", IMAGE_CLIENT_PREFIX6_MIN, 128, AT(client_prefix6)},
 	{"audit", "rotate_bytes", 65536, INT32_MAX, AT(audit_rotate_bytes)},
 	{"audit", "keep", 0, 1000, AT(audit_keep)},
 	{"audit", "window_ms", 100, 3600000, AT(audit_window_ms)},
@@ -66,7 +69,9 @@ static const struct member pins_members[] = {
 	{"per_sandbox", NODE_INTEGER, false}, {0},
 };
 static const struct member limits_members[] = {
-	{"queries_per_s", NODE_INTEGER, false}, {"queries_burst", NODE_INTEGER, false}, {0},
+	{"queries_per_s", NODE_INTEGER, false}, {"queries_burst", NODE_INTEGER, false},
+	{"client_queries_per_s", NODE_INTEGER, false}, {"client_queries_burst", NODE_INTEGER, false},
+	{"client_prefix6", NODE_INTEGER, false}, {0},
 };
 static const struct member audit_members[] = {
 	{"directory", NODE_STRING, false}, {"rotate_bytes", NODE_INTEGER, false}, {"keep", NODE_INTEGER, false},
@@ -76,8 +81,10 @@ static const struct member audit_members[] = {
 static void store(struct image_settings *s, const struct number *n, uint32_t value)
 {
 	uint16_t narrow = (uint16_t)value;
+	uint8_t byte = (uint8_t)value;
 
-	memcpy((uint8_t *)s + n->offset, n->size == sizeof(narrow) ? (void *)&narrow : (void *)&value, n->size);
+	memcpy((uint8_t *)s + n->offset,
+		n->size == sizeof(byte) ? (void *)&byte : n->size == sizeof(narrow) ? (void *)&narrow : (void *)&value, n->size);
 }
 
 static void read_number(struct compile *c, const struct node *root, const struct number *n, struct image_settings *s)

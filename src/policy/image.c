@@ -93,6 +93,9 @@ static bool settings_ok(const struct image *im)
 		s->pin_grace_s <= IMAGE_PIN_MAX_S && s->pin_margin_s < s->pin_min_s + s->pin_grace_s &&
 		s->upstream_timeout_ms > 0 && s->upstream_tries > 0 && s->queries_per_s > 0 &&
 		s->queries_per_s <= IMAGE_QUERIES_MAX && s->queries_burst > 0 && s->queries_burst <= IMAGE_QUERIES_MAX &&
+		s->client_queries_per_s > 0 && s->client_queries_per_s <= IMAGE_QUERIES_MAX && s->client_queries_burst > 0 &&
+		s->client_queries_burst <= IMAGE_QUERIES_MAX && s->client_prefix6 >= IMAGE_CLIENT_PREFIX6_MIN &&
+		s->client_prefix6 <= 128 &&
 		s->audit_per_sandbox >= 2 && s->audit_per_sandbox <= IMAGE_RECORDS_MAX && s->audit_all_queries <= 1 &&
 		s->forward_others <= 1 && s->prefetch <= 1 && s->trust_ad <= 1;
 }

@@ -164,6 +164,8 @@ static void task_remove(struct resolver *r, struct task *task)
 		r->n_pins--;
 	if (owner && owner->n_tasks)
 		owner->n_tasks--;
+	if (task->client_place != CLIENT_NO_PLACE)
+		rate_end(r->rate, task->key.slot, task->client_place);
 	tasks_remove(r->tasks, task);
 }
 
@@ -258,6 +260,7 @@ struct task *task_start(struct resolver *r, const struct cache_key *key, uint32_
 	}
 	owner->n_tasks++;
 	task->rule = rule;
+	task->client_place = CLIENT_NO_PLACE;
 	task->state = TASK_ASKING;
 	task->deadline_ms = r->now_ms + RESOLVER_DEADLINE_MS;
 	draft_init(&task->draft, key);
@@ -273,6 +276,26 @@ static int wait_for(struct resolver *r, const struct client *c, struct task *tas
 	return fail_now(r, c, REASON_OVERLOAD, out);
 }
 
+/* Where the sandbox has half of its questions under way, a client begins no more than its share of the others. NULL: none. */
+static struct task *client_begin(struct resolver *r, const struct client *c, uint32_t rule)
+{
+	const struct owner *owner = owners_get(r->owners, c->slot);
+	const struct rate_asker who = {c->slot, owner->one_client ? NULL : &c->peer};
+	uint16_t place = CLIENT_NO_PLACE;
+	struct task *task;
+
+	if (owner->n_tasks >= RESOLVER_TASKS_PER_SANDBOX / 2 && !rate_begin(r->rate, &who, r->now_ms, &place)) {
+		count(r, COUNTER_RESOLVER_client_limited);
+		return NULL;
+	}
+	task = task_start(r, &r->key, rule);
+	if (task)
+		task->client_place = place;
+	else if (place != CLIENT_NO_PLACE)
+		rate_end(r->rate, c->slot, place);
+	return task;
+}
+
 static int wait_for_answer(struct resolver *r, const struct client *c, const struct outcome *decided, uint8_t *out)
 {
 	struct task *task = tasks_find(r->tasks, &r->key);
@@ -280,7 +303,7 @@ static int wait_for_answer(struct resolver *r, const struct client *c, const str
 	int len;
 
 	if (fresh)
-		task = task_start(r, &r->key, decided->rule);
+		task = client_begin(r, c, decided->rule);
 	if (!task)
 		return fail_now(r, c, REASON_OVERLOAD, out);
 	if (fresh)
@@ -328,17 +351,23 @@ static int refuse(struct resolver *r, int rcode, uint8_t *out)
 	return (int)dns_reply_error(&r->query, rcode, ede_of_refusal(rcode), out);
 }
 
-static bool take(struct resolver *r, uint16_t slot, enum rate_kind kind)
+static bool take(struct resolver *r, const struct rate_asker *who, enum rate_kind kind)
 {
-	if (rate_take(r->rate, slot, kind, r->now_ms))
+	enum rate_verdict v = rate_take(r->rate, who, kind, r->now_ms);
+
+	r->counters[COUNTER_RESOLVER_client_table_full] = rate_shared(r->rate);
+	if (v == RATE_GOOD)
 		return true;
-	count(r, COUNTER_RESOLVER_rate_limited);
+	count(r, v == RATE_OVER ? COUNTER_RESOLVER_rate_limited : COUNTER_RESOLVER_client_limited);
 	return false;
 }
 
-bool resolver_take_connection(struct resolver *r, uint16_t slot)
+bool resolver_take_connection(struct resolver *r, uint16_t slot, const struct addr *peer)
 {
-	return take(r, slot, RATE_CONNECTION);
+	const struct owner *owner = owners_get(r->owners, slot);
+	const struct rate_asker who = {slot, !owner || owner->one_client ? NULL : peer};
+
+	return take(r, &who, RATE_CONNECTION);
 }
 
 int resolver_query(struct resolver *r, const struct client *c, const uint8_t *data, size_t len,
@@ -351,7 +380,7 @@ int resolver_query(struct resolver *r, const struct client *c, const uint8_t *da
 	uint32_t rule;
 	int rcode;
 
-	if (owner && !take(r, c->slot, RATE_QUERY))
+	if (owner && !take(r, &(struct rate_asker){c->slot, owner->one_client ? NULL : &c->peer}, RATE_QUERY))
 		return -EAGAIN;
 	count(r, c->stream ? COUNTER_RESOLVER_queries_tcp : COUNTER_RESOLVER_queries_udp);
 	rcode = owner ? dns_query_parse(data, len, &r->query) : -EBADMSG;
@@ -447,7 +476,7 @@ void resolver_set_image(struct resolver *r, const struct image *im, uint32_t gen
 	r->settings.audit_per_sandbox = RECORDS_WITHOUT_IMAGE;
 	if (im) {
 		r->settings = *image_settings(im);
-		rate_set(r->rate, r->settings.queries_per_s, r->settings.queries_burst);
+		rate_set(r->rate, &r->settings);
 	}
 	memset(r->health, 0, sizeof(r->health));
 	r->hedge_percent = HEDGE_PERCENT_MAX;

@@ -136,6 +136,14 @@ static void set_keys(struct slot *slot, const struct sandbox *s)
 			key_of_source(&s->selectors[i].source.addr, s->selectors[i].source.len);
 }
 
+/* Are all who ask in it one client? */
+static bool one_client(const struct sandbox *s)
+{
+	const struct prefix *source = &s->selectors[0].source;
+
+	return sandbox_is_local(s) || (s->kind == SANDBOX_SOURCE && s->n_selectors == 1 && source->len == addr_bits(&source->addr));
+}
+
 int owners_set(struct owners *o, const struct sandbox *s, const struct image *im)
 {
 	struct slot *slot;
@@ -149,6 +157,7 @@ int owners_set(struct owners *o, const struct sandbox *s, const struct image *im
 	memcpy(slot->name, s->name, sizeof(slot->name));
 	memcpy(slot->policy, s->policy, sizeof(slot->policy));
 	slot->owner.present = true;
+	slot->owner.one_client = one_client(s);
 	slot->owner.audit = s->mode == SANDBOX_AUDIT;
 	slot->owner.fail_open = s->fail_open;
 	slot->owner.epoch++;

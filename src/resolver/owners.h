@@ -15,6 +15,7 @@ struct owner {
 	const struct image_policy *policy; /* of the image in force; NULL: deny all */
 	uint32_t epoch;	   /* changes with everything that may change a decision; 0: never used */
 	bool present;
+	bool one_client;   /* processes of this machine, or a single address: nobody in it to be fair to */
 	bool audit;	   /* mode: what is blocked is resolved all the same, and recorded */
 	bool fail_open;	   /* what cannot be pinned is answered all the same */
 	uint16_t n_tasks;  /* questions under way */

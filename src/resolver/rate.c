@@ -12,6 +12,11 @@
  * flood would grow by its answers; TC would move it to TCP, where it costs more; silence makes it wait, which is the
  * only answer that a flood cannot profit from. On TCP there is something better: the connection is not read for a while.
  *
+ * Within a sandbox there may be several clients (containers behind one bridge). As long as half of the sandbox's allowance is left
+ * each takes what it wants. The other half is for those who have asked little: there a client takes no more than an allowance of its
+ * own (clients.c). So one that floods has all that nobody else uses, and finds its neighbours answered. The same holds for
+ * the questions under way, whose number is limited too.
+ *
  * New connections have a bucket of their own: were they queries, thousands of them that never ask would leave nothing for
  * the questions of the same sandbox.
  */
@@ -30,10 +35,9 @@ struct bucket {
 };
 
 struct rate {
-	struct {
-		uint64_t interval_ns, depth_ns; /* of one query or connection, of a bucket */
-	} kinds[RATE_KINDS];
+	struct client_allowance kinds[RATE_KINDS];
 	uint64_t oldest_ms;
+	struct clients *clients;
 	uint16_t top; /* slots below it may have been used */
 	struct bucket buckets[SANDBOX_MAX];
 };
@@ -42,60 +46,127 @@ struct rate *rate_new(void)
 {
 	struct rate *rate = calloc(1, sizeof(*rate));
 
-	if (rate)
-		rate->oldest_ms = UINT64_MAX;
-	return rate;
+	if (!rate)
+		return NULL;
+	rate->oldest_ms = UINT64_MAX;
+	rate->clients = clients_new();
+	if (rate->clients)
+		return rate;
+	free(rate);
+	return NULL;
 }
 
 void rate_free(struct rate *rate)
 {
+	if (rate)
+		clients_free(rate->clients);
 	free(rate);
 }
 
-void rate_set(struct rate *rate, uint32_t per_s, uint32_t burst)
+static struct client_allowance allowance(uint64_t interval_ns, uint64_t depth_ns)
 {
-	uint64_t query_ns = NS_PER_S / per_s, connection_ns = query_ns * RATE_QUERIES_PER_CONNECTION;
-
-	rate->kinds[RATE_QUERY].interval_ns = query_ns;
-	rate->kinds[RATE_QUERY].depth_ns = query_ns * burst;
-	rate->kinds[RATE_CONNECTION].interval_ns = connection_ns;
-	rate->kinds[RATE_CONNECTION].depth_ns = query_ns * burst < connection_ns ? connection_ns : query_ns * burst;
+	return (struct client_allowance){interval_ns, depth_ns < interval_ns ? interval_ns : depth_ns};
 }
 
-static void count_over(struct rate *rate, struct bucket *b, uint64_t now_ms)
+void rate_set(struct rate *rate, const struct image_settings *settings)
 {
+	uint64_t query_ns = NS_PER_S / settings->queries_per_s, client_ns = NS_PER_S / settings->client_queries_per_s;
+	uint64_t depth_ns = query_ns * settings->queries_burst, client_depth_ns = client_ns * settings->client_queries_burst;
+	const struct client_allowance of_client[CLIENT_KINDS] = {
+		[CLIENT_QUERY] = allowance(client_ns, client_depth_ns),
+		[CLIENT_CONNECTION] = allowance(client_ns * RATE_QUERIES_PER_CONNECTION, client_depth_ns),
+	};
+
+	rate->kinds[RATE_QUERY] = allowance(query_ns, depth_ns);
+	rate->kinds[RATE_CONNECTION] = allowance(query_ns * RATE_QUERIES_PER_CONNECTION, depth_ns);
+	for (unsigned int i = 0; i < CLIENT_KINDS; i++)
+		clients_set(rate->clients, (enum client_kind)i, &of_client[i]);
+	clients_set_prefix6(rate->clients, settings->client_prefix6);
+}
+
+static void note_oldest(struct rate *rate, uint64_t ms)
+{
+	if (ms < rate->oldest_ms)
+		rate->oldest_ms = ms;
+}
+
+static void count_over(struct rate *rate, uint16_t slot, uint64_t now_ms)
+{
+	struct bucket *b = &rate->buckets[slot];
+
+	if (slot >= rate->top)
+		rate->top = (uint16_t)(slot + 1);
 	if (b->over == 0)
 		b->first_ms = now_ms;
 	if (b->over < UINT32_MAX)
 		b->over++;
 	b->last_ms = now_ms;
-	if (b->first_ms < rate->oldest_ms)
-		rate->oldest_ms = b->first_ms;
+	note_oldest(rate, b->first_ms);
 }
 
-bool rate_take(struct rate *rate, uint16_t slot, enum rate_kind kind, uint64_t now_ms)
+/* Where the sandbox is short: was the client within its own allowance? */
+static bool client_may(struct rate *rate, uint16_t slot, enum client_verdict v, uint64_t now_ms)
 {
-	uint64_t now_ns = now_ms * NS_PER_MS, interval_ns = rate->kinds[kind].interval_ns;
+	if (v == CLIENT_UNTOLD)
+		count_over(rate, slot, now_ms);
+	else if (v == CLIENT_OVER)
+		note_oldest(rate, now_ms);
+	return v == CLIENT_GOOD;
+}
+
+static bool client_takes(struct rate *rate, const struct rate_asker *who, enum rate_kind kind, uint64_t now_ms)
+{
+	static const enum client_kind of_client[RATE_KINDS] = {
+		[RATE_QUERY] = CLIENT_QUERY, [RATE_CONNECTION] = CLIENT_CONNECTION};
+
+	return client_may(rate, who->slot, clients_take(rate->clients, who->slot, who->peer, of_client[kind], now_ms), now_ms);
+}
+
+enum rate_verdict rate_take(struct rate *rate, const struct rate_asker *who, enum rate_kind kind, uint64_t now_ms)
+{
+	const struct client_allowance *a = &rate->kinds[kind];
+	uint64_t now_ns = now_ms * NS_PER_MS, used_ns;
 	struct bucket *b;
 
-	ASSERT(slot < SANDBOX_MAX);
-	b = &rate->buckets[slot];
-	if (slot >= rate->top)
-		rate->top = (uint16_t)(slot + 1);
+	ASSERT(who->slot < SANDBOX_MAX);
+	b = &rate->buckets[who->slot];
+	if (who->slot >= rate->top)
+		rate->top = (uint16_t)(who->slot + 1);
 	if (b->full_ns[kind] < now_ns)
 		b->full_ns[kind] = now_ns;
-	if (b->full_ns[kind] + interval_ns > now_ns + rate->kinds[kind].depth_ns) {
-		count_over(rate, b, now_ms);
-		return false;
+	used_ns = b->full_ns[kind] + a->interval_ns - now_ns;
+	if (used_ns > a->depth_ns) {
+		count_over(rate, who->slot, now_ms);
+		return RATE_OVER;
 	}
-	b->full_ns[kind] += interval_ns;
-	return true;
+	if (used_ns > a->depth_ns / 2 && who->peer && !client_takes(rate, who, kind, now_ms))
+		return RATE_CLIENT_OVER;
+	b->full_ns[kind] += a->interval_ns;
+	return RATE_GOOD;
+}
+
+bool rate_begin(struct rate *rate, const struct rate_asker *who, uint64_t now_ms, uint16_t *ret_place)
+{
+	*ret_place = CLIENT_NO_PLACE;
+	return !who->peer ||
+		client_may(rate, who->slot, clients_begin(rate->clients, who->slot, who->peer, now_ms, ret_place), now_ms);
+}
+
+void rate_end(struct rate *rate, uint16_t slot, uint16_t place)
+{
+	clients_end(rate->clients, slot, place);
+}
+
+uint64_t rate_shared(const struct rate *rate)
+{
+	return clients_shared(rate->clients);
 }
 
 void rate_forget(struct rate *rate, uint16_t slot)
 {
 	if (slot < rate->top)
 		rate->buckets[slot] = (struct bucket){0};
+	clients_forget(rate->clients, slot);
 }
 
 uint64_t rate_oldest(const struct rate *rate)
@@ -103,7 +174,8 @@ uint64_t rate_oldest(const struct rate *rate)
 	return rate->oldest_ms;
 }
 
-bool rate_flush_slot(struct rate *rate, uint16_t slot, const struct record_out *out)
+/* What was counted of the sandbox itself. */
+static bool flush_bucket(struct rate *rate, uint16_t slot, const struct record_out *out)
 {
 	struct decision_record d = {.reason = REASON_FLOOD, .rule = IMAGE_NONE, .slot = slot};
 	struct bucket *b = &rate->buckets[slot];
@@ -119,10 +191,17 @@ bool rate_flush_slot(struct rate *rate, uint16_t slot, const struct record_out *
 	return true;
 }
 
+bool rate_flush_slot(struct rate *rate, uint16_t slot, const struct record_out *out)
+{
+	return clients_flush(rate->clients, slot, out) && flush_bucket(rate, slot, out);
+}
+
 bool rate_flush(struct rate *rate, const struct record_out *out)
 {
+	if (!clients_flush(rate->clients, SANDBOX_NONE, out))
+		return false;
 	for (uint16_t slot = 0; slot < rate->top; slot++)
-		if (!rate_flush_slot(rate, slot, out))
+		if (!flush_bucket(rate, slot, out))
 			return false;
 	rate->oldest_ms = UINT64_MAX;
 	return true;

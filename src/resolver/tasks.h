@@ -61,6 +61,7 @@ struct out_ask {
 };
 
 struct task {
+	uint16_t client_place; /* where it is counted (rate_begin()), or CLIENT_NO_PLACE */
 	enum task_state state;
 	uint16_t next;	       /* in its hash chain */
 	uint16_t active_at;    /* in the list of those in use */

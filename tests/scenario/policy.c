@@ -21,6 +21,7 @@ static const struct {
 #define SETTING(member) {#member, offsetof(struct image_settings, member)}
 	SETTING(pin_margin_s), SETTING(answer_ttl_max_s), SETTING(upstream_timeout_ms), SETTING(upstream_tries),
 	SETTING(audit_window_ms), SETTING(audit_per_sandbox), SETTING(stale_max_s), SETTING(queries_per_s), SETTING(queries_burst),
+	SETTING(client_queries_per_s), SETTING(client_queries_burst),
 };
 
 struct policy_text *policy_text_new(void)

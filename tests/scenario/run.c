@@ -108,7 +108,7 @@ static int on_pin(void *ctx, struct msg_pin_request *m)
 
 static int on_record(void *ctx, const struct decision_record *d, bool last_chance)
 {
-	char name[DNS_NAME_TEXT_MAX], hop[DNS_NAME_TEXT_MAX], by[160] = "";
+	char name[DNS_NAME_TEXT_MAX], hop[DNS_NAME_TEXT_MAX], source[ADDR_TEXT_MAX], by[160] = "";
 	struct scenario *s = ctx;
 	bool rule = s->rules && d->place.name != IMAGE_NONE && d->name.len;
 
@@ -119,6 +119,8 @@ static int on_record(void *ctx, const struct decision_record *d, bool last_chanc
 			d->place.group == IMAGE_NONE ? "" : "/", image_string(s->im, d->place.name));
 	else if (s->rules)
 		snprintf(by, sizeof(by), " by none");
+	if (!d->name.len && d->source.family != ADDR_NONE)
+		snprintf(by, sizeof(by), " from %s", addr_format(&d->source, source));
 	scenario_action(ctx, "record %u %s %s %s x%u%s%s%s", d->slot, d->name.len ? dns_name_to_text(&d->name, name) : "-",
 		reason_text((enum reason)d->reason), event_action_text((enum event_action)d->action), d->count,
 		d->hop.len ? " hop " : "", d->hop.len ? dns_name_to_text(&d->hop, hop) : "", by);
@@ -179,6 +181,8 @@ static void do_query(struct scenario *s, char *args)
 	uint8_t wire[DNS_ASK_MAX];
 	struct dns_ask a = {0};
 	struct client c = {.peer = {.family = ADDR_V4, .bytes = {198, 51, 100, 1}}};
+	char address[ADDR_TEXT_MAX];
+	const char *from;
 	unsigned long size;
 
 	if (sscanf(args, "%299s %31s %n", name, type, &used) != 2 || dns_name_from_text(name, &a.name) < 0) {
@@ -189,6 +193,9 @@ static void do_query(struct scenario *s, char *args)
 	c.slot = (uint16_t)word_value(args, "slot=", 1);
 	c.port = (uint16_t)word_value(args, "port=", 1000);
 	c.stream = strstr(args, "tcp") != NULL;
+	from = strstr(args, "from=");
+	if (from && (sscanf(from, "from=%45s", address) != 1 || addr_parse(address, &c.peer) < 0))
+		scenario_fail(s, "query: from= is no address");
 	a.id = (uint16_t)word_value(args, "id=", 7);
 	a.qtype = wire_type(type);
 	size = word_value(args, "edns=", 0);
@@ -322,6 +329,10 @@ static void do_sandbox(struct scenario *s, char *args)
 
 	if (sscanf(args, "%u %63s", &slot, box.policy) != 2)
 		scenario_fail(s, "sandbox SLOT POLICY");
+	if (strstr(args, " bridge")) {
+		box.kind = SANDBOX_INTERFACE;
+		snprintf(box.selectors[0].ifname, sizeof(box.selectors[0].ifname), "br-box%u", slot);
+	}
 	box.mode = strstr(args, " audit") ? SANDBOX_AUDIT : SANDBOX_ENFORCE;
 	box.fail_open = strstr(args, " fail_open") != NULL;
 	snprintf(box.name, sizeof(box.name), "box%u", slot);

@@ -15,9 +15,10 @@
  *	zone NAME N [private=PREFIX,...]		a forward zone with N more upstreams, behind them
  *	local NAME ADDRESS|NAME [ttl=60]	a local record
  *	load					compile what was said since the last load; comes into force
- *	sandbox SLOT POLICY [audit] [fail_open]	a uid sandbox; gone SLOT removes it
+ *	sandbox SLOT POLICY [bridge] [audit] [fail_open]
+ *						a uid sandbox, or an interface with several clients; gone SLOT removes it
  *	rules on				records say which rule, by group and priority, from now on
- *	query NAME TYPE [slot=1] [id=7] [edns=SIZE [do]] [ad] [cd] [tcp] [port=N] [rd=0]
+ *	query NAME TYPE [slot=1] [id=7] [edns=SIZE [do]] [ad] [cd] [tcp] [port=N] [from=ADDRESS] [rd=0]
  *						action `dropped`: never an answer; `limited`: over the allowance
  *	raw HEX					bytes as a query of sandbox 1
  *	reply RCODE [tc] [ad] [cut] [case] [id] [question] [pointers] [bare] [soa=NAME/TTL]

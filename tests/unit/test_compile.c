@@ -283,7 +283,7 @@ static void test_settings(struct kit *k)
 		"\"2001:db8::53\", \"[2001:db8::54]:54\" ];\nforward_others = true; confined_group = 7; stub_port = 1000;\n"
 		"local_stub_port = 2000; answer_ttl_max_s = 9; upstream_timeout_ms = 100; upstream_tries = 2;\n"
 		"pins = { min_s = 1; max_s = 2; grace_s = 1; margin_s = 0; per_name = 3; per_rule = 4; per_sandbox = 5; };\n"
-		"limits = { queries_per_s = 50; queries_burst = 70; };\n"
+		"limits = { queries_per_s = 50; queries_burst = 70; client_queries_per_s = 5; client_queries_burst = 7; client_prefix6 = 56; };\n"
 		"audit = { directory = \"/x\"; rotate_bytes = 100000; keep = 1; window_ms = 500; all_queries = false; per_sandbox = 1000;\n"
 		"outputs = ( { format = \"vpc-flow\"; account_id = \"111122223333\"; fields = [ \"srcaddr\", \"type\" ]; },\n"
 		"{ format = \"route53\"; directory = \"/y\"; region = \"eu-central-1\"; vpc_id = \"vpc-7\"; instance = \"i-1\"; } ); };\n"
@@ -301,6 +301,7 @@ static void test_settings(struct kit *k)
 	CHECK(s->pins_per_name == 3 && s->pins_per_rule == 4 && s->pins_per_sandbox == 5);
 	CHECK(s->audit_rotate_bytes == 100000 && s->audit_keep == 1 && s->audit_window_ms == 500 && !s->audit_all_queries);
 	CHECK(s->queries_per_s == 50 && s->queries_burst == 70);
+	CHECK(s->client_queries_per_s == 5 && s->client_queries_burst == 7 && s->client_prefix6 == 56);
 	CHECK_STR(image_string(im, s->audit_directory), "/x");
 	CHECK(s->audit_per_sandbox == 1000 && s->audit_outputs[AUDIT_OCSF].directory == IMAGE_NONE);
 	CHECK_STR(image_string(im, s->audit_outputs[AUDIT_VPC_FLOW].directory), "/x");

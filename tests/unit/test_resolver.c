@@ -435,8 +435,19 @@ static unsigned int takes(struct rate *rate, uint16_t slot, uint64_t now_ms, uns
 	unsigned int taken = 0;
 
 	while (n--)
-		taken += rate_take(rate, slot, RATE_QUERY, now_ms);
+		taken += rate_take(rate, &(struct rate_asker){slot, NULL}, RATE_QUERY, now_ms) == RATE_GOOD;
 	return taken;
+}
+
+static bool take_connection(struct rate *rate, uint16_t slot, uint64_t now_ms)
+{
+	return rate_take(rate, &(struct rate_asker){slot, NULL}, RATE_CONNECTION, now_ms) == RATE_GOOD;
+}
+
+static void limit(struct rate *rate, uint32_t per_s, uint32_t burst)
+{
+	rate_set(rate, &(struct image_settings){.queries_per_s = per_s, .queries_burst = burst,
+		.client_queries_per_s = 1, .client_queries_burst = 1, .client_prefix6 = 64});
 }
 
 static void test_rate(void)
@@ -447,7 +458,7 @@ static void test_rate(void)
 
 	recorded_reset();
 	CHECK(takes(rate, 1, 50, 10) == 10 && rate_oldest(rate) == UINT64_MAX); /* no limit is set yet */
-	rate_set(rate, 100, 20);
+	limit(rate, 100, 20);
 	CHECK(takes(rate, 1, 100, 25) == 20 && rate_oldest(rate) == 100); /* a burst, and no more */
 	CHECK(takes(rate, 2, 100, 25) == 20 && takes(rate, SANDBOX_MAX - 1, 100, 25) == 20); /* each has its own */
 	CHECK(takes(rate, 1, 109, 5) == 0 && takes(rate, 1, 110, 5) == 1 && takes(rate, 1, 135, 5) == 2);
@@ -469,14 +480,14 @@ static void test_rate(void)
 	rate_forget(rate, 3);
 	CHECK(takes(rate, 3, 30000, 30) == 20); /* another sandbox: nothing of its predecessor's */
 	CHECK(takes(rate, 5, 30000, 30) == 20); /* connections are counted on their own: 25 a second, 5 at once */
-	for (taken = 0; rate_take(rate, 5, RATE_CONNECTION, 30000);)
+	for (taken = 0; take_connection(rate, 5, 30000);)
 		taken++;
 	CHECK(taken == 5);
-	CHECK(!rate_take(rate, 5, RATE_CONNECTION, 30039) && rate_take(rate, 5, RATE_CONNECTION, 30040));
+	CHECK(!take_connection(rate, 5, 30039) && take_connection(rate, 5, 30040));
 	CHECK(takes(rate, 5, 30040, 30) == 4);
-	rate_set(rate, 1, 1);
-	CHECK(rate_take(rate, 6, RATE_CONNECTION, 30000) && !rate_take(rate, 6, RATE_CONNECTION, 30000));
-	rate_set(rate, IMAGE_QUERIES_MAX, IMAGE_QUERIES_MAX);
+	limit(rate, 1, 1);
+	CHECK(take_connection(rate, 6, 30000) && !take_connection(rate, 6, 30000));
+	limit(rate, IMAGE_QUERIES_MAX, IMAGE_QUERIES_MAX);
 	CHECK(takes(rate, 4, 30000, IMAGE_QUERIES_MAX) == IMAGE_QUERIES_MAX && takes(rate, 4, 30000, 1) == 0);
 	rate_free(rate);
 }

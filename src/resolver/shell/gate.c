@@ -187,6 +187,8 @@ int gate_record(struct shell *s, const struct decision_record *d, bool last_chan
 		event_set_place(&e, s->im, &d->place);
 		event_set_text(e.policy, sizeof(e.policy), image_string(s->im, d->policy));
 		fill_dns(&e, d);
+	} else {
+		e.source = d->source;
 	}
 	if (last_chance)
 		event_send(&s->audit, &e);

@@ -246,7 +246,7 @@ static bool admit(struct shell *s, uint32_t stub, int fd, const struct sockaddr_
 
 	stubs_refresh(s, sb);
 	slot = stub_owner(s, sb, ifindex, &peer);
-	if (slot == SANDBOX_NONE || !resolver_take_connection(s->core, slot))
+	if (slot == SANDBOX_NONE || !resolver_take_connection(s->core, slot, &peer))
 		return false;
 	st = make_place(s, slot, &peer);
 	if (!st)

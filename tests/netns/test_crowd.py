@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Several clients behind one bridge, which is one sandbox: one floods, the other has every answer.
+
+    bad  192.0.2.34 ──┐
+                      ├── br-crowd (192.0.2.33) ── host: postern
+    good 192.0.2.35 ──┘
+
+What is counted are answers, not times. `good` asks each question once, in a datagram of its own, as fast as its own allowance permits;
+one that is lost is a failure. That the flood would harm it without the limit of a client is shown too, with that limit as
+large as the sandbox's.
+"""
+import json
+import socket
+import subprocess
+import time
+
+import labcell
+import lab
+import labdaemon
+import labprobe
+from lab import check, equal, wait_for
+
+GATEWAY, BAD, GOOD = "192.0.2.33", "192.0.2.34", "192.0.2.35"
+RATE, QUESTIONS, PAUSE_S, WAIT_S = 10000, 200, 0.02, 10
+MUTE = "10.0.0.4"  # takes questions and answers none
+CONF = """limits: { client_queries_per_s = %d; client_queries_burst = %d; };
+forward = ( { zone = "mute.test"; to = "%s"; } );"""
+
+
+def crowd(net):
+    host = net.ns["host"]
+    host.ip(f"link add br-crowd type bridge\nlink set br-crowd up\naddr add {GATEWAY}/28 dev br-crowd")
+    for name, address in (("bad", BAD), ("good", GOOD)):
+        net.ns[name] = ns = labcell.Ns(name)
+        host.ip(f"link add v-{name} type veth peer name eth0 netns {name}\nlink set v-{name} master br-crowd\nlink set v-{name} up")
+        ns.ip(f"link set lo up\nlink set eth0 up\naddr add {address}/28 dev eth0\nroute add default via {GATEWAY}")
+    net.ns["net"].ip(f"addr add {MUTE}/24 dev br0")
+    net.ns["net"].nft(f"table inet mute {{ chain in {{ type filter hook input priority 0; ip daddr {MUTE} drop\n}}\n}}")
+
+
+def answers(ns, names):
+    """How many of the names are answered by anything but SERVFAIL, each asked for once."""
+    sock = labprobe.sock(ns, GATEWAY, socket.SOCK_DGRAM)
+    sock.connect((GATEWAY, 53))
+    waiting, good, until_s = set(), 0, 0
+
+    def receive(timeout_s):
+        nonlocal good
+        sock.settimeout(timeout_s)
+        try:
+            wire = sock.recv(4096)
+        except TimeoutError:
+            return
+        waiting.discard(wire[:2])
+        good += wire[3] & 15 != 2
+    for number, name in enumerate(names):
+        wire = number.to_bytes(2, "big") + labprobe.query(name)[2:]
+        sock.send(wire)
+        waiting.add(wire[:2])
+        until_s = time.monotonic() + PAUSE_S
+        while time.monotonic() < until_s:
+            receive(max(until_s - time.monotonic(), 0.001))
+    until_s = time.monotonic() + WAIT_S
+    while waiting and time.monotonic() < until_s:
+        receive(0.2)
+    return good
+
+
+def during_flood(net, zone, names):
+    """The same, while `bad` asks for names below zone.test that nobody has asked before."""
+    program = f"{labdaemon.build_folder()}/tests/netns/flood"
+    flood = net.ns["bad"].popen([program, "dns", GATEWAY, RATE, 120, zone], stdout=subprocess.PIPE, text=True)
+    time.sleep(3)  # the sandbox's burst is used up
+    good = answers(net.ns["good"], names)
+    still = flood.poll() is None
+    flood.terminate()
+    out = flood.communicate()[0]
+    print(f"flood of {zone}: {out.strip()}, {good} of {len(names)} answers")
+    check(still, "the flood lasted as long as the questions")
+    return good
+
+
+def counters(daemon):
+    return json.loads(daemon.cli("--json", "status").stdout)["counters"]["resolver"]
+
+
+def limited(net, daemon):
+    cached = ["www.example.com"] * QUESTIONS
+    equal(answers(net.ns["good"], cached[:10]), 10, "answers in quiet")
+    equal(during_flood(net, "nowhere", cached), QUESTIONS, "answers from the cache during a flood of the neighbour")
+    cold = [f"c{n}.calm.test" for n in range(QUESTIONS)]
+    equal(during_flood(net, "nowhere", cold), QUESTIONS, "answers of the upstream during the flood")
+    before = counters(daemon)
+    check(before["client_limited"] > RATE and before["client_table_full"] == 0,
+          f"client_limited {before['client_limited']}, client_table_full {before['client_table_full']}")
+    cold = [f"d{n}.calm.test" for n in range(QUESTIONS)]
+    equal(during_flood(net, "mute", cold), QUESTIONS, "answers while the neighbour asks where no upstream answers")
+    told = wait_for("events", lambda: daemon.events(kind="suppressed", reason="flood"))
+    equal({(e["sandbox"], e.get("source")) for e in told if "source" in e}, {("crowd", BAD)}, "clients that the log names")
+    check(sum(e["count"] for e in told) > RATE, "with what they lost")
+    equal([e for e in told if "source" in e and e["count"] < 1], [], "none of it nothing")
+
+
+def unlimited(net, daemon):
+    """The limit is what does it: where a client may take all, the same flood takes it."""
+    daemon.write_conf(conf(1000000))
+    equal(daemon.cli("reload").returncode, 0, "reload")
+    good = during_flood(net, "nowhere", ["www.example.com"] * QUESTIONS)
+    check(good < QUESTIONS, f"without a limit of a client {good} of {QUESTIONS} are answered")
+
+
+def conf(limit):
+    return labdaemon.conf_text({"crowd": ('interface = "br-crowd"', "web")}, upstreams=("10.0.0.2",),
+                               extra=CONF % (limit, 2 * limit if limit < 1000 else limit, MUTE))
+
+
+def main(net):
+    crowd(net)
+    net.zone.set("*.calm.test", "A", ["203.0.113.90"])
+    net.zone.commit()
+    policy = labdaemon.policy_text("web", domains=("*.test", "www.example.com"))
+    daemon = labdaemon.Postern(net, conf(100), {"web.conf": policy}).start()
+    limited(net, daemon)
+    unlimited(net, daemon)
+    equal(daemon.state()["starts"], 1, "starts of the daemon")
+
+
+lab.test(main)
