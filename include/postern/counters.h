@@ -46,6 +46,8 @@
 	X(RESOLVER, upstream_hedges) \
 	X(RESOLVER, upstream_hedges_won) \
 	X(RESOLVER, upstream_mismatches) \
+	X(RESOLVER, upstream_cookies_forged) \
+	X(RESOLVER, upstream_badcookies) \
 	X(RESOLVER, stale_answers)    \
 	X(RESOLVER, failures_cached)  \
 	X(RESOLVER, prefetches)       \

@@ -56,6 +56,7 @@ enum dns_rcode {
 	DNS_NOTIMP = 4,
 	DNS_REFUSED = 5,
 	DNS_BADVERS = 16,
+	DNS_BADCOOKIE = 23,
 };
 
 /* Bits of the second 16-bit word of the header. */
@@ -183,12 +184,12 @@ size_t dns_reply_error(const struct dns_query *q, int rcode, struct dns_ede ede,
 /*
  * The message with which we ask: RD, one question with the case of @name, an OPT of ours if @edns, in which DO
  * stands if @dnssec_ok; AD and CD as told. Where it is also @padded the OPT holds options that make its length a multiple
- * of DNS_PAD_BLOCK (RFC 7830, RFC 8467 4.1) and ask how long the connection may stay (RFC 7828).
+ * of DNS_PAD_BLOCK (RFC 7830, RFC 8467 4.1) and ask how long the connection may stay (RFC 7828). A cookie goes with @edns only.
  * Room for DNS_ASK_MAX. Returns the length.
  */
 #define DNS_PAD_BLOCK 128
 #define DNS_OPTION_SIZE 4 /* code and length */
-#define DNS_ASK_PLAIN_MAX (DNS_HEADER_SIZE + DNS_NAME_MAX + 4 + DNS_OPT_SIZE + 2 * DNS_OPTION_SIZE)
+#define DNS_ASK_PLAIN_MAX (DNS_HEADER_SIZE + DNS_NAME_MAX + 4 + DNS_OPT_SIZE + 3 * DNS_OPTION_SIZE + DNS_COOKIE_MAX)
 #define DNS_ASK_MAX ((DNS_ASK_PLAIN_MAX + DNS_PAD_BLOCK - 1) / DNS_PAD_BLOCK * DNS_PAD_BLOCK)
 struct dns_ask {
 	uint16_t id;
@@ -197,6 +198,8 @@ struct dns_ask {
 	bool ask_authentic;
 	bool checking_disabled;
 	bool padded;
+	uint8_t cookie_len; /* 0: none; else as in struct dns_query */
+	uint8_t cookie[DNS_COOKIE_MAX];
 	struct dns_name name;
 };
 size_t dns_ask_write(const struct dns_ask *a, uint8_t out[static DNS_ASK_MAX]);
@@ -211,6 +214,13 @@ enum dns_check {
 	DNS_CHECK_WRONG,
 };
 enum dns_check dns_ask_check(const struct dns_ask *a, const void *data, size_t len);
+/* What the OPT record of an answer that passed says; nothing, where it has none. */
+struct dns_answer_opt {
+	uint16_t rcode; /* with the upper bits */
+	uint16_t cookie_len; /* of the first cookie; 0: none; what is no length of one is as it stands there */
+	uint8_t cookie[DNS_COOKIE_MAX];
+};
+void dns_answer_opt(const uint8_t *data, size_t len, struct dns_answer_opt *ret_opt);
 /* TC and RCODE of a message that passed. */
 bool dns_answer_truncated(const uint8_t *data) POSTERN_PURE;
 

@@ -160,6 +160,7 @@ struct image_settings {
 	uint8_t audit_all_queries; /* record permitted lookups too */
 	uint8_t dnssec; /* answers are validated by the anchors */
 	uint8_t trust_ad; /* the upstreams' AD is told on: the way to them is trusted */
+	uint8_t upstream_cookies; /* DNS cookies are sent to them, and demanded of those that do them */
 	uint8_t prefetch; /* names in use are asked again before their end */
 	uint8_t client_prefix6; /* so many bits of an IPv6 address are one client; IMAGE_CLIENT_PREFIX6_MIN..128 */
 	uint8_t forward_others;	   /* let pass what no sandbox owns and no confined group holds */

@@ -85,7 +85,7 @@ struct message_header {
 	uint32_t seq;  /* the asker's; a reply repeats it */
 };
 
-#define COUNTERS_MAX 32
+#define COUNTERS_MAX 40
 #define PIN_ADDRS_MAX 32     /* addresses of one request; what is beyond is not answered */
 #define PIN_SERVICES_MAX RULE_SERVICES_MAX
 #define DECISIONS_MAX 64

@@ -61,7 +61,8 @@ static const struct member members[] = {
 	{"upstream_timeout_ms", NODE_INTEGER, false}, {"upstream_tries", NODE_INTEGER, false},
 	{"forward", NODE_LIST, false}, {"records", NODE_LIST, false}, {"hosts_file", NODE_STRING, false},
 	{"dnssec", NODE_STRING, false}, {"trust_anchors", NODE_STRING, false},
-	{"stale_max_s", NODE_INTEGER, false}, {"prefetch", NODE_BOOLEAN, false}, {0},
+	{"stale_max_s", NODE_INTEGER, false}, {"prefetch", NODE_BOOLEAN, false},
+	{"upstream_cookies", NODE_BOOLEAN, false}, {0},
 };
 static const struct member pins_members[] = {
 	{"min_s", NODE_INTEGER, false}, {"max_s", NODE_INTEGER, false}, {"grace_s", NODE_INTEGER, false},
@@ -162,6 +163,7 @@ static void read_settings(struct compile *c, const struct node *root)
 	read_flag(root, "trust_ad", &s.trust_ad);
 	config_anchors(c, root, &s.dnssec);
 	read_flag(root, "prefetch", &s.prefetch);
+	read_flag(root, "upstream_cookies", &s.upstream_cookies);
 	read_flag(audit, "all_queries", &s.audit_all_queries);
 	read_audit(c, audit, &s);
 	check_together(c, root, &s);

@@ -147,21 +147,25 @@ size_t dns_query_limit(const struct dns_query *q, bool stream)
 #define OPTION_KEEPALIVE 11
 #define OPTION_PADDING 12
 
-/* The OPT record, up to the end of the message: with options where it is padded. */
+/* The OPT record, up to the end of the message: with a cookie, and with options where it is padded. */
 static void write_opt(struct bytes_writer *w, const struct dns_ask *a)
 {
 	const uint8_t opt[DNS_OPT_SIZE - 2] = {0, 0, DNS_TYPE_OPT, DNS_DATAGRAM_MAX >> 8, DNS_DATAGRAM_MAX & 0xff,
 		[7] = a->dnssec_ok ? EDNS_DO >> 8 : 0};
 	static const uint8_t zeros[DNS_PAD_BLOCK];
-	size_t len = w->pos + DNS_OPT_SIZE + 2 * DNS_OPTION_SIZE;
+	size_t cookie = a->cookie_len ? DNS_OPTION_SIZE + (size_t)a->cookie_len : 0;
+	size_t len = w->pos + DNS_OPT_SIZE + cookie + 2 * DNS_OPTION_SIZE;
 	size_t padding = (DNS_PAD_BLOCK - len % DNS_PAD_BLOCK) % DNS_PAD_BLOCK;
 
 	bytes_write(w, opt, sizeof(opt));
-	if (!a->padded) {
-		bytes_write_u16(w, 0);
-		return;
+	bytes_write_u16(w, (uint16_t)(cookie + (a->padded ? 2 * DNS_OPTION_SIZE + padding : 0)));
+	if (cookie) {
+		bytes_write_u16(w, OPTION_COOKIE);
+		bytes_write_u16(w, a->cookie_len);
+		bytes_write(w, a->cookie, a->cookie_len);
 	}
-	bytes_write_u16(w, (uint16_t)(2 * DNS_OPTION_SIZE + padding));
+	if (!a->padded)
+		return;
 	bytes_write_u16(w, OPTION_KEEPALIVE);
 	bytes_write_u16(w, 0);
 	bytes_write_u16(w, OPTION_PADDING);

@@ -97,7 +97,7 @@ static bool settings_ok(const struct image *im)
 		s->client_queries_burst <= IMAGE_QUERIES_MAX && s->client_prefix6 >= IMAGE_CLIENT_PREFIX6_MIN &&
 		s->client_prefix6 <= 128 &&
 		s->audit_per_sandbox >= 2 && s->audit_per_sandbox <= IMAGE_RECORDS_MAX && s->audit_all_queries <= 1 &&
-		s->forward_others <= 1 && s->prefetch <= 1 && s->trust_ad <= 1;
+		s->forward_others <= 1 && s->prefetch <= 1 && s->trust_ad <= 1 && s->upstream_cookies <= 1;
 }
 
 static bool services_ok(const struct image *im)

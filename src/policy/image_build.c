@@ -40,6 +40,7 @@ void image_settings_default(struct image_settings *ret_settings)
 		.local_stub_port = 15301,
 		.audit_all_queries = 1,
 		.prefetch = 1,
+		.upstream_cookies = 1,
 	};
 	for (unsigned int i = 0; i < AUDIT_FORMAT_COUNT; i++) {
 		struct image_output *o = &ret_settings->audit_outputs[i];

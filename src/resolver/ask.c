@@ -73,6 +73,19 @@ static bool over_tls(const struct resolver *r, const struct task *task)
 	return image_upstream_tls(r->im, upstream_of(task));
 }
 
+/* With a cookie where nothing else keeps others from answering. */
+static void put_cookie(struct resolver *r, const struct task *task, struct dns_ask *a)
+{
+	struct upstream_cookie *c = &r->cookies[upstream_of(task)];
+
+	a->cookie_len = 0;
+	if (!a->edns || over_tls(r, task) || !r->settings.upstream_cookies)
+		return;
+	if (upstream_cookie_due(c, r->now_ms))
+		upstream_cookie_draw(c, (uint64_t)r->ports->random(r->ctx) << 32 | r->ports->random(r->ctx), r->now_ms);
+	upstream_cookie_put(c, a);
+}
+
 /* When @o has had its time. */
 static uint64_t end_of(const struct resolver *r, const struct task *task, const struct out_ask *o)
 {
@@ -132,6 +145,7 @@ static bool send_ask(struct resolver *r, struct task *task)
 	a->ask_authentic = r->settings.trust_ad && !validate;
 	a->checking_disabled = validate; /* RFC 6840 5.9: what is bogus is told apart here */
 	a->padded = over_tls(r, task);
+	put_cookie(r, task, a);
 	a->name = task->fetch_type ? task->fetch_name : task->current;
 	randomize_case(r, &a->name);
 	ask.len = dns_ask_write(a, wire);
@@ -150,7 +164,7 @@ static bool send_ask(struct resolver *r, struct task *task)
 /* Of the upstream that was chosen, in the usual way. */
 static bool send_first(struct resolver *r, struct task *task)
 {
-	task->out.plain = false;
+	task->out.plain = task->out.bad_cookie = false;
 	task->out.stream = over_tls(r, task); /* as large as it is, on a connection that nobody can write to */
 	health_probe(&r->health[upstream_of(task)], r->now_ms);
 	return send_ask(r, task);
@@ -333,6 +347,42 @@ static void matching_answer(struct resolver *r, struct task *task, const uint8_t
 		resolve_answer(r, task);
 }
 
+/* Our cookie is not good there (any more); a better one came with the answer. RFC 7873 5.3: once so, then over TCP. */
+static void bad_cookie(struct resolver *r, struct task *task)
+{
+	count(r, COUNTER_RESOLVER_upstream_badcookies);
+	if (task->out.stream) {
+		try_failed(r, task);
+		return;
+	}
+	task->out.stream = task->out.bad_cookie;
+	task->out.bad_cookie = true;
+	ask_differently(r, task);
+}
+
+/*
+ * Whether it is @o's answer: a message that differs only in what a strange server may differ in, but a forged one too, is asked for again
+ * over TCP (DNS_CHECK_CASE), where nobody can guess.
+ */
+static enum dns_check check_answer(struct resolver *r, const struct task *task, const struct out_ask *o,
+	struct bytes_reader *message, struct dns_answer_opt *ret_opt)
+{
+	struct upstream_cookie *c = &r->cookies[task->first_upstream + o->upstream];
+	enum dns_check check = dns_ask_check(&o->ask, message->data, message->len);
+
+	if (check == DNS_CHECK_CASE && o->stream)
+		check = DNS_CHECK_GOOD;
+	if (check == DNS_CHECK_BARE && c->known && o->ask.cookie_len && !o->stream)
+		check = DNS_CHECK_CASE;
+	if (check != DNS_CHECK_GOOD)
+		return check;
+	dns_answer_opt(message->data, message->len, ret_opt);
+	if (upstream_cookie_check(c, &o->ask, ret_opt, o->stream) == COOKIE_GOOD)
+		return check;
+	count(r, COUNTER_RESOLVER_upstream_cookies_forged);
+	return o->stream ? DNS_CHECK_WRONG : DNS_CHECK_CASE;
+}
+
 /* What is known of its upstream now. */
 static void learn(struct resolver *r, const struct task *task, bool hedged)
 {
@@ -346,15 +396,16 @@ void resolver_upstream_answer(struct resolver *r, uint32_t ref, const uint8_t *d
 	struct task *task = tasks_by_ref(r->tasks, ref);
 	bool before = task && task->before.asked && ref == task->before.ref;
 	struct out_ask *o = before ? &task->before : task ? &task->out : NULL;
+	struct dns_answer_opt opt;
+	struct bytes_reader message;
 	enum dns_check check;
 
 	if (!task || task->state != TASK_ASKING || !o->asked) {
 		count(r, COUNTER_RESOLVER_upstream_mismatches);
 		return;
 	}
-	check = dns_ask_check(&o->ask, data, len);
-	if (check == DNS_CHECK_CASE && o->stream)
-		check = DNS_CHECK_GOOD;
+	bytes_reader_init(&message, data, len);
+	check = check_answer(r, task, o, &message, &opt);
 	if (check != DNS_CHECK_GOOD)
 		count(r, COUNTER_RESOLVER_upstream_mismatches);
 	if (check == DNS_CHECK_WRONG && !o->stream)
@@ -363,7 +414,10 @@ void resolver_upstream_answer(struct resolver *r, uint32_t ref, const uint8_t *d
 		exchange(task);
 	if (check == DNS_CHECK_GOOD) {
 		learn(r, task, !before && task->before.asked);
-		matching_answer(r, task, data, len);
+		if (opt.rcode == DNS_BADCOOKIE && task->out.ask.cookie_len)
+			bad_cookie(r, task);
+		else
+			matching_answer(r, task, data, len);
 	} else if (check == DNS_CHECK_CASE) {
 		task->out.stream = true;
 		ask_differently(r, task);

@@ -479,6 +479,7 @@ void resolver_set_image(struct resolver *r, const struct image *im, uint32_t gen
 		rate_set(r->rate, &r->settings);
 	}
 	memset(r->health, 0, sizeof(r->health));
+	memset(r->cookies, 0, sizeof(r->cookies));
 	r->hedge_percent = HEDGE_PERCENT_MAX;
 	owners_set_image(r->owners, im);
 	secure_set_image(r);

@@ -11,6 +11,7 @@
  *   resolve.c  what an answer holds: chain, policy, rebinding; the reply in the making
  *   secure.c   answers that are validated first
  *   cookie.c   the server's part of a client's cookie
+ *   cookie_ask.c  our own cookies, with the upstreams
  *   signed.c   signatures and proofs for those who ask with DO
  *   stale.c    what is past its end, for when no upstream answers
  *   ahead.c    questions for nobody, before a reply in use ends
@@ -21,6 +22,7 @@
 
 #include "cache.h"
 #include "cookie.h"
+#include "cookie_ask.h"
 #include "ede.h"
 #include "failures.h"
 #include "owners.h"
@@ -56,6 +58,7 @@ struct resolver {
 	struct recorder *recorder;
 	struct rate *rate;
 	struct cookie_key cookie_key;
+	struct upstream_cookie cookies[RESOLVER_UPSTREAMS_MAX]; /* by number in the image */
 	struct detect *detect; /* NULL: no policy has asked for it yet */
 	struct answer *answer; /* the upstream message being looked at */
 	uint64_t record_retry_ms; /* records are not handed out before */

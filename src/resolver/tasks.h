@@ -52,6 +52,7 @@ struct out_ask {
 	bool asked;	 /* the shell holds it under the reference */
 	bool stream;
 	bool plain;	 /* without EDNS: the upstream does not understand it */
+	bool bad_cookie; /* it was asked again because of its cookie */
 	bool overdue;	 /* longer than usual: another was asked beside it, or may be */
 	uint8_t upstream; /* which of the task's */
 	uint32_t ref;

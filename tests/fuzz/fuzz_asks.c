@@ -15,7 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define QUERIES_MAX 40
 #define OUT_MAX 512
-#define WAYS_MAX 3 /* a try may go on without EDNS, and over TCP */
+#define WAYS_MAX 4 /* a try may go on without EDNS, over TCP, and once with another cookie */
 
 struct out {
 	bool alive;
@@ -155,16 +155,34 @@ static void query(void)
 		on_answer(NULL, &c, out, (size_t)len);
 }
 
-/* What a server says to the question @o: flags and RCODE, perhaps to another question. */
-static void answer(const struct out *o, uint8_t flags, uint8_t rcode, uint8_t id_off)
+/*
+ * What a server says to the question @o: flags and RCODE, perhaps to another question. @cookie: its options as they were, or a cookie of
+ * the server's behind ours, or BADCOOKIE with that, or none.
+ */
+static void answer(const struct out *o, uint8_t flags, uint8_t rcode, uint8_t id_off, uint8_t cookie)
 {
+	struct dns_query q;
+	struct dns_ask a = {.edns = true};
 	uint8_t wire[DNS_ASK_MAX];
+	size_t len = o->len;
 
 	memcpy(wire, o->wire, o->len);
+	if (cookie && dns_query_parse(o->wire, o->len, &q) == 0 && q.cookie_len) {
+		a.id = q.id;
+		a.qtype = q.qtype;
+		a.name = q.name;
+		a.cookie_len = cookie == 3 ? 0 : DNS_COOKIE_CLIENT + 8;
+		memcpy(a.cookie, q.cookie, DNS_COOKIE_CLIENT);
+		len = dns_ask_write(&a, wire);
+	}
+	if (a.cookie_len && cookie == 2) {
+		wire[len - a.cookie_len - DNS_OPTION_SIZE - 6] = DNS_BADCOOKIE >> 4;
+		rcode = DNS_BADCOOKIE & 15;
+	}
 	wire[1] ^= id_off;
 	wire[2] = (uint8_t)(0x80 | flags);
 	wire[3] = rcode;
-	resolver_upstream_answer(world.r, o->ref, wire, o->len);
+	resolver_upstream_answer(world.r, o->ref, wire, len);
 }
 
 static void advance(uint64_t ms)
@@ -198,7 +216,7 @@ static void operate(uint8_t op, uint8_t arg)
 	else if (kind == 5 && o)
 		resolver_upstream_failed(world.r, o->ref); /* also one that is forgotten */
 	else if (o)
-		answer(o, kinds[kind % 6].flags, kinds[kind % 6].rcode, kinds[kind % 6].id_off);
+		answer(o, kinds[kind % 6].flags, kinds[kind % 6].rcode, kinds[kind % 6].id_off, arg >> 6);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -137,6 +137,8 @@ static void setting(struct policy_text *p, char *save)
 		p->settings.trust_ad = v != 0;
 	if (!strcmp(name, "audit_all_queries"))
 		p->settings.audit_all_queries = v != 0;
+	if (!strcmp(name, "upstream_cookies"))
+		p->settings.upstream_cookies = v != 0;
 	if (!strcmp(name, "prefetch"))
 		p->settings.prefetch = v != 0;
 	if (!strcmp(name, "stub_port"))

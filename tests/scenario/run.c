@@ -67,6 +67,10 @@ static int on_ask(void *ctx, const struct upstream_ask *ask)
 	/* name, type, and our own OPT: nothing of the client's has room */
 	tls = image_upstream_tls(s->im, ask->upstream);
 	want_len = DNS_HEADER_SIZE + q.name.len + 4u + (q.edns ? DNS_OPT_SIZE : 0);
+	if (q.cookie_len)
+		want_len += DNS_OPTION_SIZE + (size_t)q.cookie_len;
+	if (q.edns && (q.cookie_len == 0) != (tls || !s->cookies))
+		scenario_fail(s, "a cookie goes upstream, or none does");
 	if (tls && q.edns) /* but for padding, which says nothing */
 		want_len = (want_len + 2 * DNS_OPTION_SIZE + DNS_PAD_BLOCK - 1) / DNS_PAD_BLOCK * DNS_PAD_BLOCK;
 	if (ask->len != want_len || (q.flags & ~(DNS_AD | DNS_CD)) != DNS_RD ||
@@ -77,9 +81,10 @@ static int on_ask(void *ctx, const struct upstream_ask *ask)
 	s->ask.ref = ask->ref;
 	memcpy(s->ask.wire, ask->data, ask->len);
 	s->ask.len = ask->len;
-	scenario_action(s, "ask %u %s %s%s%s%s%s%s", ask->upstream, dns_name_to_text(&q.name, name),
+	scenario_action(s, "ask %u %s %s%s%s%s%s%s%s", ask->upstream, dns_name_to_text(&q.name, name),
 		wire_type_text(q.qtype, type, sizeof(type)), tls ? " tls" : ask->stream ? " tcp" : "", q.edns ? "" : " plain",
-		q.dnssec_ok ? " do" : "", q.flags & DNS_AD ? " ad" : "", q.flags & DNS_CD ? " cd" : "");
+		q.dnssec_ok ? " do" : "", q.flags & DNS_AD ? " ad" : "", q.flags & DNS_CD ? " cd" : "",
+		q.cookie_len > DNS_COOKIE_CLIENT ? " cookie" : "");
 	return 0;
 }
 
@@ -346,6 +351,11 @@ static void do_gone(struct scenario *s, char *args)
 	resolver_remove_sandbox(s->r, (uint16_t)strtoul(args, NULL, 10));
 }
 
+static void do_cookies(struct scenario *s, char *args)
+{
+	s->cookies = strncmp(args, "off", 3) != 0;
+}
+
 static void do_rules(struct scenario *s, char *args)
 {
 	s->rules = strcmp(args, "on") == 0;
@@ -375,6 +385,7 @@ static const struct {
 	{"query", do_query}, {"raw", do_raw}, {"reply", do_reply}, {"junk", do_junk}, {"broken", do_broken},
 	{"grant", do_grant}, {"refuse", do_refuse}, {"late", do_late}, {"full", do_full}, {"other", do_other}, {"time", do_time},
 	{"load", do_load}, {"sandbox", do_sandbox}, {"gone", do_gone}, {"counter", do_counter}, {"rules", do_rules},
+	{"cookies", do_cookies},
 };
 
 static void drop_action(struct scenario *s)
@@ -436,7 +447,7 @@ static void run_file(struct scenario *s, FILE *f)
 
 static unsigned int run(const char *path)
 {
-	struct scenario s = {.path = path, .now_ms = 1000000, .random = 1};
+	struct scenario s = {.path = path, .now_ms = 1000000, .random = 1, .cookies = true};
 	FILE *f = fopen(path, "re");
 
 	if (!f) {

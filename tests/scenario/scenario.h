@@ -17,16 +17,19 @@
  *	load					compile what was said since the last load; comes into force
  *	sandbox SLOT POLICY [bridge] [audit] [fail_open]
  *						a uid sandbox, or an interface with several clients; gone SLOT removes it
+ *	cookies off				none has to go upstream from now on
  *	rules on				records say which rule, by group and priority, from now on
  *	query NAME TYPE [slot=1] [id=7] [edns=SIZE [do]] [ad] [cd] [tcp] [port=N] [from=ADDRESS] [rd=0]
  *						action `dropped`: never an answer; `limited`: over the allowance
  *	raw HEX					bytes as a query of sandbox 1
  *	reply RCODE [tc] [ad] [cut] [case] [id] [question] [pointers] [bare] [soa=NAME/TTL]
+ *		[cookie=LENGTH|wrong|echo]
  *						[; NAME TTL TYPE RDATA]... [; ^NAME TTL TYPE RDATA]...
  *						answers the last question asked; ^: in the authority section, those last;
  *						case, id, question: with that wrong;
  *						cut: without its last bytes; pointers: data compressed against the question;
- *						bare: its header alone
+ *						bare: its header alone; cookie: with that of the question, and so many bytes of the server's
+ *						behind it; or wrong in the client's part; or as it was asked; RCODE may be BADCOOKIE then
  *	junk HEX				bytes instead
  *	broken					the connection for the last question ended
  *	grant MS [ADDRESS...]			of the last pin request: all, or only these
@@ -71,7 +74,7 @@ struct scenario {
 	/* the last question and pin request */
 	struct scenario_ask ask, ask_before;
 	struct msg_pin_request pin, pin_before;
-	bool late, pin_full, ask_full, log_full, rules;
+	bool late, pin_full, ask_full, log_full, rules, cookies;
 };
 
 /* Prints file, line and text, counts the failure. */

@@ -82,6 +82,23 @@ static size_t append(struct scenario *s, const char *text, uint8_t *out, size_t 
 	return len + wire_len;
 }
 
+/* An OPT record with a cookie, and the upper bits of an RCODE. */
+static size_t append_cookie(const struct scenario *s, const char *how, bool bad, uint8_t *out, size_t len)
+{
+	size_t server = strcmp(how, "wrong") == 0 ? 16 : strtoul(how, NULL, 10), size = 8 + server;
+	struct dns_query q;
+
+	if (dns_query_parse(s->ask.wire, s->ask.len, &q) != 0 || !q.cookie_len)
+		return len;
+	memset(q.cookie + 8, 's', sizeof(q.cookie) - 8);
+	if (strcmp(how, "wrong") == 0)
+		q.cookie[7] ^= 1;
+	memcpy(out + len, (uint8_t[]){0, 0, 41, 4, 208, bad ? 1 : 0, 0, 0, 0, 0, (uint8_t)(size + 4), 0, 10, 0, (uint8_t)size}, 15);
+	memcpy(out + len + 15, q.cookie, size < sizeof(q.cookie) ? size : sizeof(q.cookie));
+	out[11]++;
+	return len + 15 + size;
+}
+
 /* A name that differs in case, or in a letter. */
 static void spoil(uint8_t *letter, uint8_t by)
 {
@@ -91,10 +108,10 @@ static void spoil(uint8_t *letter, uint8_t by)
 size_t wire_reply(struct scenario *s, char *text, uint8_t *out, size_t cap)
 {
 	size_t len = DNS_HEADER_SIZE, question;
-	char *records = strchr(text, ';'), *save = NULL, *soa = NULL;
+	char *records = strchr(text, ';'), *save = NULL, *soa = NULL, *cookie = NULL, *word;
 	char line[512];
 	size_t cut = 0;
-	bool pointers = false;
+	bool pointers = false, bad;
 
 	(void)cap;
 	if (records)
@@ -106,8 +123,10 @@ size_t wire_reply(struct scenario *s, char *text, uint8_t *out, size_t cap)
 	out[2] = (uint8_t)(out[2] | 0x80);
 	out[3] = 0x80;
 	memset(out + 6, 0, 6);
-	out[3] |= (uint8_t)rcode_of(s, strtok_r(text, " ", &save));
-	for (char *word = strtok_r(NULL, " ", &save); word; word = strtok_r(NULL, " ", &save)) {
+	word = strtok_r(text, " ", &save);
+	bad = strcmp(word, "BADCOOKIE") == 0;
+	out[3] |= (uint8_t)(bad ? DNS_BADCOOKIE & 15 : rcode_of(s, word));
+	for (word = strtok_r(NULL, " ", &save); word; word = strtok_r(NULL, " ", &save)) {
 		if (!strcmp(word, "tc"))
 			out[2] |= 2;
 		else if (!strcmp(word, "ad"))
@@ -126,6 +145,8 @@ size_t wire_reply(struct scenario *s, char *text, uint8_t *out, size_t cap)
 			return memset(out + 4, 0, 8), DNS_HEADER_SIZE;
 		else if (!strncmp(word, "soa=", 4))
 			soa = word + 4;
+		else if (!strncmp(word, "cookie=", 7))
+			cookie = word + 7;
 	}
 	save = NULL;
 	for (char *rec = records ? strtok_r(records, ";", &save) : NULL; rec; rec = strtok_r(NULL, ";", &save)) {
@@ -143,6 +164,8 @@ size_t wire_reply(struct scenario *s, char *text, uint8_t *out, size_t cap)
 		snprintf(line, sizeof(line), "%s %s SOA ns. host. 1 2 3 4 %s", soa, ttl, ttl);
 		len = append(s, line, out, len, 9);
 	}
+	if (cookie)
+		len = append_cookie(s, cookie, bad, out, len);
 	return (len > question ? len : question) - cut;
 }
 

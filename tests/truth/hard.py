@@ -277,9 +277,15 @@ def edns_twice(q, via):
 
 @case
 def edns_options(q, via):
-    """options that nobody knows, an EDE, a cookie, one cut short"""
-    data = struct.pack("!HH", 65001, 3) + b"abc" + struct.pack("!HHH", 15, 2, 18) + struct.pack("!HH", 10, 8) + b"12345678"
+    """options that nobody knows, an EDE, one without data"""
+    data = struct.pack("!HH", 65001, 3) + b"abc" + struct.pack("!HHH", 15, 2, 18) + struct.pack("!HH", 3, 0)
     return [good(q, edns=opt(data=data))]
+
+
+@case
+def edns_cookie(q, via):
+    """a cookie that is not ours"""
+    return [good(q, edns=opt(data=struct.pack("!HH", 10, 16) + b"1234567812345678"))]
 
 
 @case

@@ -265,6 +265,7 @@ static const struct bad_row bad_rows[] = {
 	{"postern.conf", C "limits = { client_queries_per_s = 0; };\n", "postern.conf:2: limits.client_queries_per_s = 0 is out of range: write 1 to 1000000"},
 	{"postern.conf", C "limits = { client_queries_burst = 0; };\n", "postern.conf:2: limits.client_queries_burst = 0 is out of range: write 1 to 1000000"},
 	{"postern.conf", C "limits = { client_prefix6 = 129; };\n", "postern.conf:2: limits.client_prefix6 = 129 is out of range: write 32 to 128"},
+	{"postern.conf", C "upstream_cookies = 1;\n", "postern.conf:2: \"upstream_cookies\" is of the wrong kind: write true or false, without quotes"},
 	{"postern.conf", C "limits = { queries_per_second = 5; };\n", "postern.conf:2: `limits` has no setting \"queries_per_second\": did you mean \"queries_per_s\"?"},
 	{"postern.conf", C "limit = { queries_per_s = 5; };\n", "postern.conf:2: postern.conf has no setting \"limit\": did you mean \"limits\"?"},
 	{"postern.conf", C "limits = 1000;\n", "postern.conf:2: \"limits\" is of the wrong kind: "},
