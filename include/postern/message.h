@@ -26,6 +26,7 @@ enum role {
 	ROLE_AUDIT,
 	ROLE_CONTROL,
 	ROLE_TLS,
+	ROLE_STANDBY,
 	ROLE_COUNT
 };
 
@@ -76,6 +77,9 @@ enum message_type {
 	MSG_TLS_ANSWER,	    /* tls -> resolver: one part of it */
 	MSG_TLS_FAILED,	    /* tls -> resolver: there will be none */
 	MSG_UPSTREAMS,	    /* resolver -> gate: how they do; with each pong */
+	/* a process that is not always there */
+	MSG_START,	    /* gate -> standby: fds = channel and lifeline of the process to be started */
+	MSG_STARTED,	    /* standby -> gate */
 	MSG_TYPE_COUNT
 };
 
@@ -94,7 +98,7 @@ struct message_header {
 #define RESULT_TEXT_MAX 256
 #define UPSTREAM_ROWS_MAX 16
 
-struct msg_plain { /* READY, PING, REOPEN, COMPILE, IMAGE_READY, QUEUE, LISTENER, STATUS_ASK, RELOAD */
+struct msg_plain { /* READY, PING, START, REOPEN, COMPILE, IMAGE_READY, QUEUE, LISTENER, STATUS_ASK, RELOAD */
 	struct message_header h;
 };
 
@@ -106,6 +110,11 @@ struct msg_pong {
 struct msg_peer {
 	struct message_header h;
 	uint8_t role;	 /* enum role at the other end of the fd */
+};
+
+struct msg_started {
+	struct message_header h;
+	int32_t pid; /* a child of the gate's, as all others */
 };
 
 struct msg_compiled {

@@ -18,7 +18,7 @@ struct role_ids {
 };
 
 /*
- * The role's user: postern-gate, postern-resolver, ... by name (sysusers), or @uid_base + role
+ * The role's user: postern-gate, postern-resolver, ... by name (sysusers), or @uid_base + role (the first role of that user)
  * where @uid_base is not 0. -ENOENT where the user does not exist.
  */
 POSTERN_MUST_CHECK int role_ids(enum role r, uid_t uid_base, struct role_ids *ret_ids);
@@ -33,6 +33,8 @@ uint64_t role_capabilities(enum role r);
  * the caller exits.
  */
 POSTERN_MUST_CHECK int role_drop(enum role r, const struct role_ids *ids);
+/* Descriptors and further processes of another role of the same user, which are no more than ours. 0 or -errno. */
+POSTERN_MUST_CHECK int role_limit(enum role r);
 /* Loads the role's system call filter: what is not in its row kills the process. After everything is opened. */
 POSTERN_MUST_CHECK int role_filter(enum role r);
 

@@ -22,7 +22,8 @@ void doctor_users(struct doctor *d)
 		size_t used = strlen(missing);
 
 		snprintf(user, sizeof(user), "postern-%s", role_text((enum role)role));
-		if (!getpwnam(user))
+		if (role != ROLE_STANDBY && /* runs as postern-tls */
+			!getpwnam(user))
 			snprintf(missing + used, sizeof(missing) - used, "%s%s", used ? ", " : "", user);
 	}
 	if (missing[0])

@@ -1,12 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Children. Each is fork + exec, so that nothing of the gate's memory, and none of its libraries, is
- * in it. After exec it finds fd 0-2 as they were, fd 3 its channel, fd 4 its lifeline, and nothing else.
- *
- * The lifeline: the gate has neither the uid of its children nor CAP_KILL, and a stopped child would keep
- * the stub ports and the packet queue from the next start. So each child owns the read end of a pipe
- * whose owner and signal (fcntl(2) F_SETOWN, F_SETSIG) are itself and SIGKILL; when the last write end
- * closes, which is in the gate, the kernel sends it.
+ * in it (postern/child.h). A child started later, by postern-standby, is a child of the gate's all the same.
  */
 #include "children.h"
 
@@ -17,14 +12,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "postern/child.h"
 #include "postern/clock.h"
 #include "postern/log.h"
 
-#define LIFELINE_FD 4
 #define SEND_WAIT_MS 2000
 #define FINISH_POLL_MS 5
 
@@ -37,84 +31,100 @@ void children_init(struct children *c)
 	}
 }
 
-static int hang_on_lifeline(int fd)
-{
-	if (dup2(fd, LIFELINE_FD) < 0)
-		return -errno;
-	if (fcntl(LIFELINE_FD, F_SETSIG, SIGKILL) < 0 || fcntl(LIFELINE_FD, F_SETOWN, getpid()) < 0 ||
-		fcntl(LIFELINE_FD, F_SETFL, O_ASYNC | O_NONBLOCK) < 0)
-		return -errno;
-	return 0;
-}
-
 /* Runs in the child; returns only on failure. */
-static void become(enum role r, const struct spawn *how, int channel_fd, int lifeline_fd)
+static void become(enum role r, const struct spawn *how, const int fds[static 2])
 {
 	struct role_ids ids;
-	char path[512];
-	const char *argv_policy[] = {path, "--config", how->config, "--channel", NULL};
-	const char *argv_plain[] = {path, "--channel", NULL};
-	const char *envp[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", NULL};
+	char path[512], tls[512];
+	const char *argv[] = {path, "--channel", NULL, NULL, NULL};
 	sigset_t none;
 
 	snprintf(path, sizeof(path), "%s/%s", how->libexec_dir, role_executable(r));
+	snprintf(tls, sizeof(tls), "%s/%s", how->libexec_dir, role_executable(ROLE_TLS));
+	if (r == ROLE_POLICY) {
+		argv[2] = "--config";
+		argv[3] = how->config;
+	} else if (r == ROLE_STANDBY) {
+		argv[1] = tls;
+	}
 	sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL); /* cannot fail with a valid set */
-	if (role_ids(r, how->uid_base, &ids) < 0) {
+	if (role_ids(r, how->uid_base, &ids) < 0)
 		log_err("no user for %s: create the users with systemd-sysusers, or use --uid-base", role_text(r));
-		return;
-	}
-	/* both fds may sit where the other belongs: move them out of the way first */
-	channel_fd = fcntl(channel_fd, F_DUPFD, 10);
-	lifeline_fd = fcntl(lifeline_fd, F_DUPFD, 10);
-	if (channel_fd < 0 || lifeline_fd < 0 || dup2(channel_fd, CHANNEL_FD) < 0)
-		return;
-	if (role_drop(r, &ids) < 0) {
+	else if (role_drop(r, &ids) < 0)
 		log_err("cannot become %s: %s", role_text(r), strerror(errno));
-		return;
+	else
+		log_err("cannot execute %s: %s", path, strerror(-child_exec(argv, fds[0], fds[1])));
+}
+
+/* The gate's ends of a channel and a lifeline are @child's; the others are the caller's. */
+static int open_child(struct child *child, enum role r, int ret_fds[static 2])
+{
+	int channel[2], lifeline[2];
+	int rc = channel_pair(channel);
+
+	if (rc < 0)
+		return rc;
+	if (pipe2(lifeline, O_CLOEXEC) < 0) {
+		rc = -errno;
+		close(channel[0]);
+		close(channel[1]);
+		return rc;
 	}
-	if (hang_on_lifeline(lifeline_fd) < 0 || syscall(SYS_close_range, LIFELINE_FD + 1, ~0u, 0) < 0)
-		return;
-	/* execve(2) changes none of the strings; its prototype is older than const */
-	execve(path, (char *const *)(r == ROLE_POLICY ? argv_policy : argv_plain), (char *const *)envp);
-	log_err("cannot execute %s: %s", path, strerror(errno));
+	channel_init(&child->channel, channel[0], ROLE_GATE, r);
+	child->lifeline = lifeline[1];
+	child->answered_ms = clock_now_ms();
+	ret_fds[0] = channel[1];
+	ret_fds[1] = lifeline[0];
+	return 0;
 }
 
 int children_start(struct children *c, enum role r, const struct spawn *how)
 {
 	struct child *child = &c->all[r];
-	int channel[2], lifeline[2], rc;
-	pid_t pid;
+	int fds[2];
+	int rc = open_child(child, r, fds);
 
-	rc = channel_pair(channel);
 	if (rc < 0)
 		return rc;
-	if (pipe2(lifeline, O_CLOEXEC) < 0) {
-		rc = -errno;
-		goto out_channel;
-	}
-	pid = fork();
-	if (pid < 0) {
-		rc = -errno;
-		close(lifeline[0]);
-		close(lifeline[1]);
-		goto out_channel;
-	}
-	if (pid == 0) {
-		become(r, how, channel[1], lifeline[0]);
+	child->pid = fork();
+	if (child->pid == 0) {
+		become(r, how, fds);
 		_exit(126);
 	}
-	close(channel[1]);
-	close(lifeline[0]);
-	channel_init(&child->channel, channel[0], ROLE_GATE, r);
-	child->pid = pid;
-	child->lifeline = lifeline[1];
-	child->answered_ms = clock_now_ms();
-	return 0;
-out_channel:
-	close(channel[0]);
-	close(channel[1]);
+	rc = child->pid < 0 ? -errno : 0;
+	close(fds[0]);
+	close(fds[1]);
+	return rc; /* the caller of one that failed exits */
+}
+
+int children_start_later(struct children *c, enum role r)
+{
+	struct msg_plain m = {.h.seq = ++c->n_later};
+	int fds[2];
+	int rc = open_child(&c->all[r], r, fds);
+
+	if (rc < 0)
+		return rc;
+	rc = children_send(c, ROLE_STANDBY, MSG_START, &m, fds, 2);
+	close(fds[0]);
+	close(fds[1]);
 	return rc;
+}
+
+void children_started(struct children *c, enum role r, const struct msg_started *m)
+{
+	if (m->h.seq == c->n_later && c->all[r].channel.fd >= 0) /* else it was ended meanwhile */
+		c->all[r].pid = m->pid;
+}
+
+void children_end(struct children *c, enum role r)
+{
+	struct child *child = &c->all[r];
+
+	channel_fini(&child->channel);
+	close(child->lifeline);
+	*child = (struct child){.channel.fd = -1, .lifeline = -1};
 }
 
 int children_send(struct children *c, enum role to, enum message_type type, void *message, const int *fds,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The gate's children: started once, watched for ever. Private to src/gate.
+ * The gate's children: started once and watched for ever, but for postern-tls, which is there while the policy has use for it.
+ * Private to src/gate.
  */
 #ifndef GATE_CHILDREN_H
 #define GATE_CHILDREN_H
@@ -14,7 +15,7 @@
 
 struct child {
 	struct channel channel; /* fd -1: not started */
-	pid_t pid;
+	pid_t pid; /* 0: not started, or postern-standby has not said it yet */
 	int lifeline; /* write end, never written: its close kills the child, stopped or not */
 	uint64_t answered_ms;
 	uint64_t counters[COUNTERS_MAX];
@@ -24,6 +25,7 @@ struct child {
 
 struct children {
 	struct child all[ROLE_COUNT]; /* [ROLE_GATE] is unused */
+	uint32_t n_later;	      /* started by postern-standby so far */
 };
 
 struct spawn {
@@ -38,6 +40,15 @@ void children_init(struct children *c);
  * 0 or -errno; failures after the fork show as a child that ends.
  */
 POSTERN_MUST_CHECK int children_start(struct children *c, enum role r, const struct spawn *how);
+/*
+ * The same for one that is not there yet, at any time: postern-standby forks and executes it. Its pid comes with MSG_STARTED, its channel
+ * can be written to at once. After an error the daemon has to stop.
+ */
+POSTERN_MUST_CHECK int children_start_later(struct children *c, enum role r);
+/* On MSG_STARTED: what postern-standby says of the last one. */
+void children_started(struct children *c, enum role r, const struct msg_started *m);
+/* Ends one that was started later; it has no say in it. Its channel is in no loop any more. */
+void children_end(struct children *c, enum role r);
 /* A channel between two children: both get MSG_PEER. */
 POSTERN_MUST_CHECK int children_connect(struct children *c, enum role a, enum role b);
 

@@ -149,6 +149,10 @@ static void dispatch(struct gate *g, enum role from, const union message_buffer 
 		/* its decisions by the old image came before this message */
 		if (from == ROLE_VERDICT && c->generation == g->policy.generation)
 			gate_cut(g, g->policy.changed, NULL, 0);
+		gate_tls_settle(g);
+		return;
+	case MSG_STARTED:
+		children_started(&g->children, ROLE_TLS, (const struct msg_started *)m);
 		return;
 	case MSG_COMPILED:
 		gate_compiled(g, (const struct msg_compiled *)m);
@@ -178,7 +182,8 @@ static void child_readable(struct gate *g, enum role from)
 	int fds[CHANNEL_FDS_MAX];
 	int rc = 1;
 
-	for (unsigned int i = 0; (i < MESSAGES_EACH_TURN || channel_waiting(&c->channel)) && !g->stop; i++) {
+	/* it may have been ended, by this message or by one of another child in the same turn */
+	for (unsigned int i = 0; (i < MESSAGES_EACH_TURN || channel_waiting(&c->channel)) && c->channel.fd >= 0 && !g->stop; i++) {
 		rc = channel_recv(&c->channel, &m, fds);
 		if (rc <= 0)
 			break;

@@ -97,6 +97,12 @@ void gate_cgroups_resolve(const struct gate *g, struct sandbox *s);
 /* Tells resolver and verdict loop. */
 POSTERN_MUST_CHECK int gate_tell_sandbox(struct gate *g, const struct sandbox *s, bool gone);
 
+/* tls.c: postern-tls is there while the policy in force has an upstream over TLS */
+/* Before the others hear of a new image: starts it where it is needed and not there. 0 or -errno: the daemon has to stop. */
+POSTERN_MUST_CHECK int gate_tls_need(struct gate *g);
+/* A process has the image in force: ends it where nobody needs it any more. */
+void gate_tls_settle(struct gate *g);
+
 /* guard.c: someone changed our table? */
 void gate_guard(struct gate *g);
 

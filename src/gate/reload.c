@@ -199,10 +199,13 @@ static int tell_everybody(struct gate *g, const struct next *n, const struct san
 	static const enum role readers[] = {ROLE_TLS, ROLE_RESOLVER, ROLE_VERDICT, ROLE_AUDIT}; /* tls first: it knows what the resolver asks of */
 	int rc = tell_tightened(g, n);
 
+	if (rc == 0)
+		rc = gate_tls_need(g);
 	for (size_t i = 0; rc == 0 && i < ARRAY_LEN(readers); i++) {
 		struct msg_image m = {.generation = g->policy.generation};
 
-		rc = children_send(&g->children, readers[i], MSG_IMAGE, &m, &g->policy.image_fd, 1);
+		if (g->children.all[readers[i]].channel.fd >= 0)
+			rc = children_send(&g->children, readers[i], MSG_IMAGE, &m, &g->policy.image_fd, 1);
 	}
 	for (size_t i = 0; rc == 0 && i < n_gone; i++)
 		rc = gate_tell_sandbox(g, &gone[i], true);

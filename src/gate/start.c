@@ -103,7 +103,8 @@ static int start_children(struct gate *g)
 	int rc = 0;
 
 	for (unsigned int r = ROLE_GATE + 1; rc == 0 && r < ROLE_COUNT; r++)
-		rc = children_start(&g->children, (enum role)r, &how);
+		if (r != ROLE_TLS) /* tls.c */
+			rc = children_start(&g->children, (enum role)r, &how);
 	return rc;
 }
 
@@ -120,7 +121,7 @@ static int drop(struct gate *g)
 static int connect_children(struct gate *g)
 {
 	static const enum role pairs[][2] = {{ROLE_RESOLVER, ROLE_AUDIT}, {ROLE_VERDICT, ROLE_AUDIT},
-		{ROLE_CONTROL, ROLE_AUDIT}, {ROLE_VERDICT, ROLE_ATTRIBUTE}, {ROLE_RESOLVER, ROLE_TLS}};
+		{ROLE_CONTROL, ROLE_AUDIT}, {ROLE_VERDICT, ROLE_ATTRIBUTE}};
 	struct msg_plain m = {0};
 	int rc = 0;
 

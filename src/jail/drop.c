@@ -11,35 +11,8 @@
 #include <errno.h>
 #include <linux/capability.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 
 #include "roles.h"
-
-static int limit(int what, rlim_t value)
-{
-	struct rlimit rl = {value, value};
-
-	return setrlimit(what, &rl) < 0 ? -errno : 0;
-}
-
-/* As many descriptors as the row says, or as few as a supervisor allows: full tables are refusals, not ends. */
-static int limit_descriptors(rlim_t value)
-{
-	struct rlimit rl;
-
-	if (getrlimit(RLIMIT_NOFILE, &rl) < 0)
-		return -errno;
-	return limit(RLIMIT_NOFILE, value < rl.rlim_max ? value : rl.rlim_max);
-}
-
-static int drop_limits(const struct role_row *row)
-{
-	int rc = limit_descriptors(row->nofile);
-
-	if (rc == 0)
-		rc = limit(RLIMIT_CORE, 0);
-	return rc;
-}
 
 static int change_ids(const struct role_row *row, const struct role_ids *ids)
 {
@@ -62,11 +35,13 @@ int role_drop(enum role r, const struct role_ids *ids)
 	const struct role_row *row = role_row(r);
 	int rc;
 
-	rc = drop_limits(row);
+	rc = limit_descriptors(row);
+	if (rc == 0)
+		rc = limit_core();
 	if (rc == 0)
 		rc = change_ids(row, ids);
-	if (rc == 0 && limit(RLIMIT_NPROC, row->nproc) < 0)
-		rc = -errno;
+	if (rc == 0)
+		rc = limit_processes(row);
 	if (rc < 0)
 		return rc;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)

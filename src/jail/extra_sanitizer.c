@@ -16,7 +16,7 @@ const char *__asan_default_options(void)
 }
 
 const struct call calls_extra[] = {
-	ANY("sigaltstack"), ANY("sched_yield"), ANY("gettid"), ANY("tgkill"), ANY("readlink"), ANY("readlinkat"), ANY("openat"),
+	ANY("sigaltstack"), ANY("sched_yield"), ANY("gettid"), ANY("tgkill"), ANY("readlink"), ANY("readlinkat"), ANY("openat"), ANY("open"),
 	ANY("prlimit64"), ANY("getrlimit"), ANY("ioctl"), ANY("uname"), ANY("sched_getaffinity"),
 	ANY("newfstatat"), ANY("fstat"), ANY("lseek"), ANY("mremap"), ANY("rt_sigprocmask"),
 };

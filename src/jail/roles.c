@@ -12,6 +12,8 @@
 #include <linux/capability.h>
 #include <linux/sockios.h>
 #include <pwd.h>
+#include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 
@@ -36,6 +38,7 @@ static const struct call gate_calls[] = {
 	ANY("sendto"), ANY("recvfrom"), ANY("memfd_create"), ANY("ftruncate"), ANY("kill"), ANY("wait4"),
 	ANY("signalfd4"), ANY("mremap"), ANY("lseek"), ANY("pread64"), WHEN("socket", 0, AF_UNIX), ANY("connect"),
 	WHEN("ioctl", 1, SIOCGIFNAME), /* whose a flow is: if_indextoname(3) */
+	WHEN("socketpair", 0, AF_UNIX), WHEN("setsockopt", 1, SOL_SOCKET), ANY("pipe2"), /* the channels of postern-tls */
 	ANY("openat"), ANY("getdents64"), /* cgroup directories */ ANY("inotify_add_watch"), ANY("statx"), ANY("getuid"), ANY("unlink"),
 };
 
@@ -77,6 +80,18 @@ static const struct call tls_calls[] = {
 	ANY("shutdown"), ANY("mremap"),
 };
 
+/*
+ * Forks, then executes postern-tls. A filter is handed on by execve(2), so it holds what that program needs until its own filter is on
+ * top of this one: the loader, and its start.
+ */
+static const struct call standby_calls[] = {
+	ANY("clone3"), ANY("clone"), ANY("execve"), ANY("prlimit64"), ANY("setrlimit"), ANY("dup2"), ANY("dup3"), ANY("close_range"),
+	ANY("openat"), ANY("pread64"), ANY("access"), ANY("faccessat"), ANY("arch_prctl"), ANY("set_tid_address"), ANY("set_robust_list"),
+	ANY("rseq"), WHEN("ioctl", 1, TCGETS), ANY("readlink"), ANY("prctl"), ANY("seccomp"), ANY("getuid"), ANY("geteuid"), ANY("getgid"), ANY("getegid"),
+	WHEN("socket", 0, AF_INET), WHEN("socket", 0, AF_INET6), ANY("connect"), ANY("setsockopt"), ANY("getsockopt"),
+	ANY("shutdown"), ANY("mremap"),
+};
+
 #define CALLS(list) list, ARRAY_LEN(list)
 
 static const struct role_row rows[] = {
@@ -89,6 +104,7 @@ static const struct role_row rows[] = {
 	[ROLE_AUDIT] = {"postern-audit", "postern-audit", 0, CALLS(audit_calls), 64, 4},
 	[ROLE_CONTROL] = {"postern-control", "postern-control", 0, CALLS(control_calls), 256, 0},
 	[ROLE_TLS] = {"postern-tls", "postern-tls", 0, CALLS(tls_calls), 128, 0},
+	[ROLE_STANDBY] = {"postern-standby", "postern-tls", 0, CALLS(standby_calls), 128, 8},
 };
 static_assert(ARRAY_LEN(rows) == ROLE_COUNT, "a row for every role");
 
@@ -111,9 +127,12 @@ int role_ids(enum role r, uid_t uid_base, struct role_ids *ret_ids)
 {
 	struct passwd pw, *found = NULL;
 	char buf[1024];
+	unsigned int first = 0;
 
 	if (uid_base) {
-		ret_ids->uid = ret_ids->gid = uid_base + (uid_t)r;
+		while (strcmp(rows[first].user, rows[r].user) != 0) /* ends at @r */
+			first++;
+		ret_ids->uid = ret_ids->gid = uid_base + first;
 		return 0;
 	}
 	if (getpwnam_r(rows[r].user, &pw, buf, sizeof(buf), &found) != 0 || !found || pw.pw_uid == 0)

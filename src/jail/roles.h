@@ -31,6 +31,11 @@ struct role_row {
 
 const struct role_row *role_row(enum role r);
 
+/* limits.c: 0 or -errno. As many descriptors as the row says, or as few as a supervisor allows: full tables are refusals, not ends. */
+POSTERN_MUST_CHECK int limit_descriptors(const struct role_row *row);
+POSTERN_MUST_CHECK int limit_core(void);
+POSTERN_MUST_CHECK int limit_processes(const struct role_row *row);
+
 /* Calls that every role needs: its channel, its loop, memory, clocks, the end. */
 extern const struct call calls_common[];
 extern const size_t n_calls_common;

@@ -29,11 +29,14 @@ BIN = f"{WORK}/bin"
 ETC = "/etc/postern"
 RUNTIME = "/run/postern"
 AUDIT = "/var/log/postern"
-# in the order of enum role: their uids are UID_BASE and so on
+# in the order of enum role: their uids are UID_BASE and so on; postern-standby runs as postern-tls
 ROLES = ("posternd", "postern-policy", "postern-resolver", "postern-verdict", "postern-attribute", "postern-audit",
-         "postern-control", "postern-tls")
+         "postern-control", "postern-tls", "postern-standby")
+SELDOM = "postern-tls"  # there while the policy in force has an upstream over TLS
 
 
+# a zone that nobody asks for: with it postern-tls runs
+TLS_ZONE = 'forward = ( { zone = "tls.example"; to = ( { address = "10.0.0.99"; tls = "dns.example"; } ); } );\n'
 NO_QUERY_LIMIT = "limits: { queries_per_s = 1000000; queries_burst = 1000000; };"  # as good as none
 
 

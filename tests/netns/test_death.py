@@ -27,7 +27,7 @@ def victim(net, daemon, traffic, name, signo):
 
 
 def main(net):
-    daemon = labdaemon.Postern(net, labdaemon.box_conf(), {"web.conf": labdaemon.policy_text("web")}, watchdog_s=WATCHDOG_S)
+    daemon = labdaemon.Postern(net, labdaemon.box_conf(extra=labdaemon.TLS_ZONE), {"web.conf": labdaemon.policy_text("web")}, watchdog_s=WATCHDOG_S)
     daemon.start()
     traffic = net.traffic("box1", flows=10)
     traffic.wait_good(time.monotonic())

@@ -248,6 +248,31 @@ def gone_and_back(net, daemon, odd, wire):
     lab.check(wire.silent(), "and nobody could read a name")
 
 
+def comes_and_goes(net, daemon, wire):
+    """Reloads between upstreams in clear text and over TLS, under questions: each is answered, and none over TLS is readable."""
+    loop = net.ns["box1"].popen(["sh", "-c", f"for i in $(seq 100000); do [ -e {WORK}/enough ] && exit; "
+                                 f"dig +tries=1 +time=6 {WORD}-c$i.test A | grep -o 'status: [A-Z]*' || echo none; done"],
+                                stdout=subprocess.PIPE, text=True)
+    others = {name: pids for name, pids in daemon.pids().items() if name != labdaemon.SELDOM}
+    for turn in range(3):
+        point_to(daemon, labdaemon.box_conf(upstreams=("10.0.0.2",)))
+        lab.wait_for("postern-tls to be gone", lambda: labdaemon.SELDOM not in daemon.pids())
+        lab.check("NXDOMAIN" in ask(net)[0], f"turn {turn}: answers in clear text")
+        point_to(daemon, conf(NSD))
+        lab.check("NXDOMAIN" in ask(net)[0], f"turn {turn}: answers over TLS, at once")
+        time.sleep(0.3)  # what was asked by the policy before has left
+        wire.before = (wire.readable(), wire.port_53())
+        lab.check(all("NXDOMAIN" in out for out in ask(net, 10)), f"turn {turn}: and again")
+        lab.check(wire.silent(), f"turn {turn}: nobody could read a name")
+    with open(f"{WORK}/enough", "wb"):
+        said = loop.communicate()[0].split("\n")[:-1]
+    lab.check(len(said) > 30 and set(said) == {"status: NXDOMAIN"}, f"{len(said)} questions meanwhile, all answered: {sorted(set(said))}")
+    now = {name: pids for name, pids in daemon.pids().items() if name != labdaemon.SELDOM}
+    lab.equal(now, others, "all other processes are as they were")
+    ups = [line for line in daemon.cli("status").stdout.splitlines() if "over TLS" in line]
+    lab.check(len(ups) == 1 and " up, " in ups[0] and "silent=0" in ups[0], f"the upstream was not found silent: {ups}")
+
+
 def main(net):
     net.ns["net"].ip(f"addr add {NSD}/24 dev br0\naddr add {ODD}/24 dev br0")
     certificates()
@@ -259,6 +284,7 @@ def main(net):
     bad_servers(net, daemon, odd, wire)
     bad_answers(net, daemon, odd, wire)
     gone_and_back(net, daemon, odd, wire)
+    comes_and_goes(net, daemon, wire)
     lab.equal(daemon.state()["starts"], 1, "the daemon ran through it all")
 
 

@@ -123,6 +123,8 @@ def add_postern(root, build):
         readme = f.read()
     for path in ("/etc/postern/postern.conf", "/etc/postern/policies/agent.conf"):
         write(root + path, readme_file(readme, path))
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30", "-subj",
+                    "/CN=test", "-keyout", "/dev/null", "-out", f"{root}/etc/postern/dns-ca.pem"], check=True, stderr=subprocess.DEVNULL)
     within(root, "systemctl", "enable", "--quiet", "nftables.service", "postern-rules.service", "posternd.service")
 
 

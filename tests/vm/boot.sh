@@ -110,6 +110,7 @@ for p in posternd policy resolver verdict attribute audit control; do
 	[ $p = posternd ] && user=postern-gate
 	check "a process of user $user" pgrep -u "$user" '^postern'
 done
+check "postern-standby waits" pgrep -u postern-tls '^postern-standby'
 check "the filters of systemd and of posternd are on" grep -E 'Seccomp_filters:[[:space:]]*([2-9]|[1-9][0-9])' "/proc/$(gate)/status"
 check "the gate keeps CAP_NET_ADMIN only" grep -E 'CapEff:[[:space:]]*0000000000001000' "/proc/$(gate)/status"
 check "postern status" postern status
@@ -129,6 +130,18 @@ sleep 3
 check "reload of a broken policy: the old one stays" generation_is 2
 check "... and holds" as_policy_says
 cp /tmp/agent.conf /etc/postern/policies/agent.conf
+started=$(gate)
+cp /etc/postern/postern.conf /tmp/postern.conf
+echo 'forward = ( { zone = "tls.example"; to = ( { address = "192.0.2.53"; tls = "dns.example"; ca = "dns-ca.pem"; } ); } );' >>/etc/postern/postern.conf
+check "no postern-tls without an upstream over TLS" sh -c '! pgrep "^postern-tls"'
+systemctl reload posternd
+check "reload with an upstream over TLS: postern-tls is started" within 20 pgrep -u postern-tls '^postern-tls'
+check "... with the filters of systemd, postern-standby and its own" grep -E 'Seccomp_filters:[[:space:]]*([3-9]|[1-9][0-9])' "/proc/$(pgrep '^postern-tls')/status"
+check "... and the policy holds" as_policy_says
+cp /tmp/postern.conf /etc/postern/postern.conf
+systemctl reload posternd
+check "reload without: it ends" within 20 sh -c '! pgrep "^postern-tls"'
+check "... and the daemon is the same" [ "$started" = "$(gate)" ]
 
 # ---- log
 logrotate -d /etc/logrotate.d/postern >/tmp/logrotate 2>&1

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Questions to upstreams over TLS: handed to postern-tls, which has the keys, the certificates and the connections. What comes back
+ * Questions to upstreams over TLS: handed to postern-tls, which is there while the policy has such upstreams, and which has the keys, the certificates and the connections. What comes back
  * is a server's answer still, as hostile as any; that it is whole and in order is postern-tls's part, and what is
  * not ends the daemon.
  */
@@ -13,9 +13,16 @@
 
 #define BURST_MAX 64
 
+static void disconnect(struct shell *s)
+{
+	if (s->tls.channel.fd >= 0)
+		loop_remove(&s->loop, s->tls.channel.fd);
+	channel_fini(&s->tls.channel);
+}
+
 int tls_connect(struct shell *s, int fd)
 {
-	channel_fini(&s->tls.channel);
+	disconnect(s);
 	channel_init(&s->tls.channel, fd, ROLE_RESOLVER, ROLE_TLS);
 	return loop_add(&s->loop, fd, EPOLLIN, (struct loop_ref){.kind = SOURCE_TLS});
 }
@@ -66,12 +73,16 @@ int tls_receive(struct shell *s)
 {
 	union message_buffer m;
 	int fds[CHANNEL_FDS_MAX];
-	int rc = 1;
+	int rc = s->tls.channel.fd >= 0; /* or an event of before it ended */
 
 	for (unsigned int i = 0; (i < BURST_MAX || channel_waiting(&s->tls.channel)) && rc == 1; i++) {
 		rc = channel_recv(&s->tls.channel, &m, fds);
 		if (rc == 1 && on_message(s, &m) < 0)
 			return -EPROTO;
+	}
+	if (rc == -EPIPE) { /* its end is the gate's business; until there is another, such an upstream fails */
+		disconnect(s);
+		return 0;
 	}
 	return rc < 0 ? rc : 0;
 }
