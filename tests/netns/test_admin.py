@@ -25,7 +25,7 @@ def rows(daemon, *words, status=OK):
 def look(net, daemon):
     lab.equal(lab.dig(net.ns["box1"], "example.com", "A"), ["203.0.113.22"], "a name resolves")
     status = rows(daemon, "status")[0]
-    lab.equal(set(status["pids"]), {"gate", "policy", "resolver", "tls", "verdict", "attribute", "audit", "control"}, "every process has a pid")
+    lab.equal(set(status["pids"]), {"gate", "policy", "resolver", "verdict", "attribute", "audit", "control", "standby"}, "every process has a pid")
     lab.check(status["counters"]["gate"]["pins_granted"] > 0 and status["pins"] > 0, "status knows the pin")
     pins = rows(daemon, "pins", "--sandbox", "box1")
     lab.check(any(p["name"] == "example.com" and p["address"] == "203.0.113.22" and p["port"] == 443 and p["rule"] == "web" for p in pins),
