@@ -116,7 +116,7 @@ class Test(unittest.TestCase):
         self.assertEqual({k: reply[k] for k in ("id", "v", "ok", "pins", "queue", "generation")},
                          {"id": "7", "v": 1, "ok": True, "pins": 3, "queue": "native", "generation": 4})
         self.assertEqual(reply["counters"]["gate"]["pins_granted"], 1234567)
-        self.assertEqual(set(reply["counters"]), {"gate", "policy", "resolver", "verdict", "attribute", "audit", "control", "tls"})
+        self.assertEqual(set(reply["counters"]), {"gate", "policy", "resolver", "verdict", "attribute", "audit", "control", "tls", "standby"})
         self.assertEqual(reply["upstreams"][0], {"address": "192.0.2.53", "port": 853, "tls": True, "state": "up", "rtt_ms": 12,
                                                  "answered": 34, "silent": 1})
         self.assertEqual(set(client.ask(op="counters")[0]), {"v", "ok", "counters"})
