@@ -169,7 +169,7 @@ static void plan(struct pins *p, const struct pins_view *v, const struct msg_pin
 	pend->n_changes = p->n_changes - pend->first_change;
 }
 
-static void book(struct pins *p, const struct msg_pin_request *q, const struct admission *a, uint64_t now_ms)
+static void book(struct pins *p, const struct admission *a, uint64_t now_ms)
 {
 	for (size_t i = 0; i < a->n_pins; i++) {
 		bool live = pinbook_find(p->book, &a->pins[i]) != PINBOOK_NONE;
@@ -177,7 +177,6 @@ static void book(struct pins *p, const struct msg_pin_request *q, const struct a
 		p->counters[live ? PINS_RENEWED : PINS_GRANTED]++;
 		(void)pinbook_put(p->book, &a->pins[i], a->rule, &a->name, now_ms + a->lifetime_ms);
 	}
-	(void)q;
 }
 
 static void fill_reply(struct pins *p, const struct msg_pin_request *q, const struct admission *a,
@@ -260,7 +259,7 @@ void pins_request(struct pins *p, const struct pins_view *v, uint64_t now_ms, co
 		const struct admission *a = &p->pending[i].admission;
 
 		if (a->reason == REASON_NONE)
-			book(p, &requests[i], a, now_ms);
+			book(p, a, now_ms);
 		fill_reply(p, &requests[i], a, &ret_replies[i]);
 		fill_note(v, &requests[i], a, now_ms, &ret_notes[i]);
 	}

@@ -96,8 +96,6 @@ struct outcome {
 
 /* core.c */
 const struct image_rule *rule_of(const struct resolver *r, uint16_t slot, uint32_t rule);
-/* What clients are told of it. */
-struct dns_ede outcome_ede(const struct outcome *o);
 /* The recorder's input for r->decision about @key, by @rule: who and where, without what was decided. */
 struct record_in record_in(struct resolver *r, const struct cache_key *key, uint32_t rule);
 /* Records a decision about @n queries for @key, if it is of a kind that is recorded. @source: the first asker, or NULL. */
@@ -205,7 +203,6 @@ void set_ttls(uint8_t *wire, const uint16_t *at, unsigned int n, uint32_t ttl_s)
 size_t hit_answer(struct resolver *r, struct cache_entry *e, const struct client *c, uint8_t *out);
 /* Starts a renewal of a kept reply's pins; NULL where tables are full or one is under way. */
 struct task *hit_renew(struct resolver *r, struct cache_entry *e);
-
 
 /* stale.c */
 /* Those who wait for the task get what is past its end, if there is any: at once, or from a task that pins it. */

@@ -116,7 +116,11 @@ struct fixture {
 	struct msg_pin_request request;
 };
 
-static void fixture_init(struct fixture *f)
+struct caps {
+	uint32_t per_name, per_rule, per_sandbox;
+};
+
+static void fixture_capped(struct fixture *f, struct caps caps)
 {
 	static const struct image_service ports[] = {{443, 443, 6}, {80, 80, 6}};
 	struct image_builder *b = image_builder_new();
@@ -129,7 +133,9 @@ static void fixture_init(struct fixture *f)
 	set.pin_min_s = 10;
 	set.pin_max_s = 100;
 	set.pin_grace_s = 5;
-	set.pins_per_name = 6;
+	set.pins_per_name = caps.per_name;
+	set.pins_per_rule = caps.per_rule;
+	set.pins_per_sandbox = caps.per_sandbox;
 	image_build_settings(b, &set);
 	image_build_policy(b, &(struct build_policy){.place = {"ci", "ci.conf", 1}});
 	list = image_build_list(b);
@@ -147,6 +153,11 @@ static void fixture_init(struct fixture *f)
 	f->request = (struct msg_pin_request){.qtype = 1, .rule = 1, .generation = 7, .ttl_s = 60, .n_addrs = 1,
 		.name = name_of("www.example.com")};
 	CHECK(addr_parse("192.0.2.7", &f->request.addrs[0]) == 0);
+}
+
+static void fixture_init(struct fixture *f)
+{
+	fixture_capped(f, (struct caps){100, 100, 100});
 }
 
 static void fixture_fini(struct fixture *f)
@@ -216,24 +227,40 @@ static void test_admission(void)
 	fixture_fini(&f);
 }
 
+/* Each cap alone: a rule and a sandbox count what other names hold, and a sandbox counts a pin once. */
 static void test_quota(void)
 {
+	static const struct {
+		const char *what;
+		struct caps caps;
+		enum reason other_name, same_addr; /* of another name: at a new address, at one that is pinned */
+	} rows[] = {
+		{"pins a name", {6, 100, 100}, REASON_NONE, REASON_NONE},
+		{"pins a rule", {100, 6, 100}, REASON_QUOTA, REASON_QUOTA},
+		{"pins a sandbox", {100, 100, 6}, REASON_QUOTA, REASON_NONE},
+	};
 	static struct admission a;
 	struct fixture f;
 
-	check_row("quota");
-	fixture_init(&f);
-	f.request.n_addrs = 4; /* two pins each, six allowed */
-	for (uint8_t i = 0; i < 4; i++)
-		f.request.addrs[i] = (struct addr){ADDR_V4, {192, 0, 2, (uint8_t)(10 + i)}};
-	CHECK(ask(&f, &a) == REASON_NONE && a.granted == 7 && a.n_pins == 6);
-	for (size_t i = 0; i < a.n_pins; i++)
-		(void)pinbook_put(f.book, &a.pins[i], a.rule, &a.name, NOW + 1000);
-	CHECK(ask(&f, &a) == REASON_NONE && a.granted == 7); /* what is held is renewed */
-	f.request.addrs[0] = f.request.addrs[3];
-	f.request.n_addrs = 1;
-	CHECK(ask(&f, &a) == REASON_QUOTA && a.granted == 0);
-	fixture_fini(&f);
+	for (size_t r = 0; r < ARRAY_LEN(rows); r++) {
+		check_row(rows[r].what);
+		fixture_capped(&f, rows[r].caps);
+		f.request.n_addrs = 4; /* two pins each, six allowed */
+		for (uint8_t i = 0; i < 4; i++)
+			f.request.addrs[i] = (struct addr){ADDR_V4, {192, 0, 2, (uint8_t)(10 + i)}};
+		CHECK(ask(&f, &a) == REASON_NONE && a.granted == 7 && a.n_pins == 6);
+		for (size_t i = 0; i < a.n_pins; i++)
+			(void)pinbook_put(f.book, &a.pins[i], a.rule, &a.name, NOW + 1000);
+		CHECK(ask(&f, &a) == REASON_NONE && a.granted == 7); /* what is held is renewed */
+		f.request.n_addrs = 1;
+		f.request.name = name_of("other.example.com");
+		CHECK(ask(&f, &a) == rows[r].same_addr);
+		f.request.addrs[0] = f.request.addrs[3];
+		CHECK(ask(&f, &a) == rows[r].other_name);
+		f.request.name = name_of("www.example.com");
+		CHECK(ask(&f, &a) == REASON_QUOTA && a.granted == 0);
+		fixture_fini(&f);
+	}
 }
 
 static struct sandbox source_sandbox(const char *name, const char *prefix)
