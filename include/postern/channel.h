@@ -20,6 +20,8 @@
 
 struct channel {
 	int fd;
+	bool has_bell; /* the other side is woken by an eventfd(2), the channel's own; else by what arrives */
+	int bell;
 	enum role self, peer;
 	uint8_t *box; /* what came together: the bytes from at to len are still to be handed out */
 	uint32_t at, len;
@@ -47,6 +49,12 @@ POSTERN_MUST_CHECK int channel_send(struct channel *c, enum message_type type, v
  * the other side wakes up once for all of them. Returns how many the channel took, the first ones; the rest is the caller's to answer for.
  */
 POSTERN_MUST_CHECK unsigned int channel_send_many(struct channel *c, enum message_type type, void *messages, unsigned int n);
+/*
+ * The same, and the bell is not rung: the other side finds them whenever it looks. For what it needs to know
+ * before something else, and for nothing by itself.
+ */
+POSTERN_MUST_CHECK unsigned int channel_leave_many(struct channel *c, enum message_type type, void *messages, unsigned int n);
+void channel_ring(struct channel *c);
 /*
  * Receives one checked message, of several that came together the next. Returns 1, 0 where there is none now, -EPIPE at the end,
  * -EPROTO where it is not allowed. Received fds (close-on-exec) become the caller's;

@@ -5,7 +5,10 @@
 #include <string.h>
 
 #include "gate.h"
+#include "postern/clock.h"
 #include "postern/log.h"
+
+#define PIN_EVENTS_MS 5
 
 void gate_event_text(struct gate *g, enum event_kind kind, const struct sandbox *s, const char *fmt, ...)
 {
@@ -51,11 +54,28 @@ void gate_event_policies(struct gate *g)
 	}
 }
 
-void gate_event_pin(const struct gate *g, const struct msg_pin_request *q, const struct msg_pin_reply *r,
-	struct event *ret_event)
+void gate_events_send(struct gate *g)
+{
+	event_send_many(&g->audit, g->pin_events.waiting, g->pin_events.n);
+	g->pin_events.n = 0;
+}
+
+/* The next one, as event_new() makes it. */
+static struct event *next_pin_event(struct gate *g)
+{
+	struct pin_events *w = &g->pin_events;
+
+	if (w->n == ARRAY_LEN(w->waiting))
+		gate_events_send(g);
+	if (w->n == 0)
+		w->due_ms = clock_now_ms() + PIN_EVENTS_MS;
+	return &w->waiting[w->n++].event;
+}
+
+void gate_event_pin(struct gate *g, const struct msg_pin_request *q, const struct msg_pin_reply *r)
 {
 	const struct sandbox *s = sandboxes_get(g->sandboxes, q->slot);
-	struct event *e = ret_event;
+	struct event *e = next_pin_event(g);
 	struct dns_name name;
 
 	*e = event_new(EVENT_PIN);

@@ -29,6 +29,7 @@
 #define FINISH_MS 500	   /* a process that is stuck delays the next start by no more */
 #define FINISH_LOG_MS 3000 /* at a stop that was asked for, a slow disk gets more */
 #define NOTES_EACH_TICK 512
+#define NOTES_LEFT_MAX 64 /* until the verdict loop is woken to read them: the channel has room for some hundreds */
 #define MESSAGES_EACH_TURN 256 /* of one child, before the others have theirs */
 
 void gate_fail(struct gate *g, const char *what, int error)
@@ -68,8 +69,19 @@ struct pin_batch {
 	struct msg_pin_request requests[PINS_BATCH_MAX];
 	struct msg_pin_reply replies[PINS_BATCH_MAX];
 	struct msg_pin_note notes[PINS_BATCH_MAX];
-	struct msg_event events[PINS_BATCH_MAX];
 };
+
+/* A full channel costs a name in the log. */
+static void leave_notes(struct gate *g, struct msg_pin_note *notes, unsigned int n)
+{
+	struct channel *to = &g->children.all[ROLE_VERDICT].channel;
+
+	g->notes_left += n;
+	if (channel_leave_many(to, MSG_PIN_NOTE, notes, n) == n && g->notes_left < NOTES_LEFT_MAX)
+		return;
+	channel_ring(to);
+	g->notes_left = 0;
+}
 
 static void flush_pins(struct gate *g, struct pin_batch *b)
 {
@@ -79,16 +91,14 @@ static void flush_pins(struct gate *g, struct pin_batch *b)
 	if (!b->n)
 		return;
 	pins_request(g->pins, &v, clock_now_ms(), b->requests, b->n, b->replies, b->notes);
-	for (size_t i = 0; i < b->n; i++) {
-		gate_event_pin(g, &b->requests[i], &b->replies[i], &b->events[i].event);
+	for (size_t i = 0; i < b->n; i++)
 		if (b->replies[i].reason == REASON_NONE && granted++ != i)
 			b->notes[granted - 1] = b->notes[i];
-	}
-	/* the notes first: the packet may come as soon as the answer does. A full channel costs a name in the log. */
-	(void)!channel_send_many(&g->children.all[ROLE_VERDICT].channel, MSG_PIN_NOTE, b->notes, granted);
+	leave_notes(g, b->notes, granted); /* first: the packet may come as soon as the answer does */
 	/* a resolver that does not read times out, and answers SERVFAIL */
 	(void)!channel_send_many(&g->children.all[ROLE_RESOLVER].channel, MSG_PIN_REPLY, b->replies, (unsigned int)b->n);
-	event_send_many(&g->audit, b->events, (unsigned int)b->n);
+	for (size_t i = 0; i < b->n; i++)
+		gate_event_pin(g, &b->requests[i], &b->replies[i]);
 	b->n = 0;
 }
 
@@ -155,6 +165,7 @@ static void dispatch(struct gate *g, enum role from, const union message_buffer 
 		children_started(&g->children, ROLE_TLS, (const struct msg_started *)m);
 		return;
 	case MSG_COMPILED:
+		gate_events_send(g); /* what was pinned by the old policy stands in the log before the new one */
 		gate_compiled(g, (const struct msg_compiled *)m);
 		return;
 	case MSG_PIN_REQUEST:
@@ -170,6 +181,7 @@ static void dispatch(struct gate *g, enum role from, const union message_buffer 
 		decisions(g, (const struct msg_decisions *)m);
 		return;
 	default:
+		gate_events_send(g); /* as what a command does stands behind what was before it */
 		gate_control(g, m); /* message_allowed() lets only the control process get here */
 	}
 }
@@ -302,6 +314,14 @@ static void event(struct gate *g, const struct loop_event *e)
 		child_readable(g, (enum role)e->ref.kind);
 }
 
+/* Until what is due next. */
+static int wait_ms(const struct gate *g, uint64_t next_tick_ms, uint64_t now_ms)
+{
+	uint64_t due_ms = g->pin_events.n && g->pin_events.due_ms < next_tick_ms ? g->pin_events.due_ms : next_tick_ms;
+
+	return due_ms > now_ms ? (int)(due_ms - now_ms) : 0;
+}
+
 static void run(struct gate *g)
 {
 	struct loop_event events[16];
@@ -316,7 +336,9 @@ static void run(struct gate *g)
 			tick(g, n_ticks++, next_tick_ms, now_ms);
 			next_tick_ms = now_ms + TICK_MS;
 		}
-		n = loop_wait(&g->loop, events, ARRAY_LEN(events), (int)(next_tick_ms - now_ms));
+		if (g->pin_events.n && now_ms >= g->pin_events.due_ms)
+			gate_events_send(g);
+		n = loop_wait(&g->loop, events, ARRAY_LEN(events), wait_ms(g, next_tick_ms, now_ms));
 		if (n < 0)
 			gate_fail(g, "event loop", n);
 		for (int i = 0; i < n && !g->stop; i++)
@@ -330,6 +352,7 @@ static void run(struct gate *g)
  */
 static void finish(struct gate *g)
 {
+	gate_events_send(g);
 	children_finish(&g->children, ROLE_AUDIT, FINISH_MS);
 	if (g->policy.image)
 		gate_event_text(g, EVENT_STOP, NULL, "posternd %s", g->exit_code ? "failed" : "stopped");

@@ -48,6 +48,13 @@ struct gate_policy {
 	uint32_t asked_seq;
 };
 
+/* Events of pins wait a little for company: none of them wakes the audit process while an answer is on its way. */
+struct pin_events {
+	unsigned int n;
+	uint64_t due_ms; /* of the first of them */
+	struct msg_event waiting[PINS_BATCH_MAX];
+};
+
 struct gate {
 	struct options options;
 	struct asking_uids uids;
@@ -59,6 +66,8 @@ struct gate {
 	struct sandboxes *sandboxes;
 	struct pins *pins;
 	struct event_sink audit;
+	struct pin_events pin_events;
+	unsigned int notes_left; /* in the channel of the verdict loop since it was woken: see gate.c */
 	int listener_fd; /* control socket, until it is handed on */
 	struct msg_upstreams upstreams; /* what the resolver says of them */
 	uint64_t started_wall_us;
@@ -119,7 +128,8 @@ void gate_say_loose(struct gate *g, const struct sandbox *s);
 void gate_event_text(struct gate *g, enum event_kind kind, const struct sandbox *s, const char *fmt, ...)
 	POSTERN_PRINTF(4, 5);
 void gate_event_policies(struct gate *g);
-void gate_event_pin(const struct gate *g, const struct msg_pin_request *q, const struct msg_pin_reply *r,
-	struct event *ret_event);
+/* Of a pin; sent by the next gate_events_send(), which is due at g->pin_events.due_ms. */
+void gate_event_pin(struct gate *g, const struct msg_pin_request *q, const struct msg_pin_reply *r);
+void gate_events_send(struct gate *g);
 
 #endif

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -118,6 +119,23 @@ static int drop(struct gate *g)
 	return rc == 0 ? role_filter(ROLE_GATE) : rc;
 }
 
+/*
+ * The verdict loop looks for the notes of pins before it judges a packet. So they need not wake it, which would stand in the way
+ * of the answer: what has to wake it rings a bell.
+ */
+static int hang_bell(struct children *c)
+{
+	struct msg_peer m = {.role = ROLE_GATE};
+	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), rc;
+
+	if (fd < 0)
+		return -errno;
+	rc = children_send(c, ROLE_VERDICT, MSG_PEER, &m, &fd, 1);
+	c->all[ROLE_VERDICT].channel.bell = fd;
+	c->all[ROLE_VERDICT].channel.has_bell = true;
+	return rc;
+}
+
 static int connect_children(struct gate *g)
 {
 	static const enum role pairs[][2] = {{ROLE_RESOLVER, ROLE_AUDIT}, {ROLE_VERDICT, ROLE_AUDIT},
@@ -127,6 +145,8 @@ static int connect_children(struct gate *g)
 
 	for (size_t i = 0; rc == 0 && i < ARRAY_LEN(pairs); i++)
 		rc = children_connect(&g->children, pairs[i][0], pairs[i][1]);
+	if (rc == 0)
+		rc = hang_bell(&g->children);
 	if (rc == 0)
 		rc = children_send(&g->children, ROLE_VERDICT, MSG_QUEUE, &m, &g->kernel.queue_fd, 1);
 	if (rc == 0)

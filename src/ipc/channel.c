@@ -39,7 +39,10 @@ void channel_fini(struct channel *c)
 {
 	if (c->fd >= 0)
 		close(c->fd);
+	if (c->has_bell)
+		close(c->bell);
 	c->fd = -1;
+	c->has_bell = false;
 	free(c->box);
 	c->box = NULL;
 	c->at = c->len = 0;
@@ -70,12 +73,14 @@ int channel_send(struct channel *c, enum message_type type, void *message, const
 		cm->cmsg_len = CMSG_LEN(sizeof(int) * n_fds);
 		memcpy(CMSG_DATA(cm), fds, sizeof(int) * n_fds);
 	}
-	if (sendmsg(c->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0)
+	if (sendmsg(c->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0) {
+		channel_ring(c);
 		return 0;
+	}
 	return errno == EWOULDBLOCK || errno == ENOBUFS ? -EAGAIN : -errno;
 }
 
-unsigned int channel_send_many(struct channel *c, enum message_type type, void *messages, unsigned int n)
+unsigned int channel_leave_many(struct channel *c, enum message_type type, void *messages, unsigned int n)
 {
 	const size_t size = message_size(type);
 	const unsigned int together = (unsigned int)(CHANNEL_DATAGRAM_MAX / size);
@@ -97,6 +102,23 @@ unsigned int channel_send_many(struct channel *c, enum message_type type, void *
 		sent += chunk;
 	}
 	return sent;
+}
+
+unsigned int channel_send_many(struct channel *c, enum message_type type, void *messages, unsigned int n)
+{
+	unsigned int sent = channel_leave_many(c, type, messages, n);
+
+	if (sent)
+		channel_ring(c);
+	return sent;
+}
+
+void channel_ring(struct channel *c)
+{
+	static const uint64_t once = 1;
+
+	if (c->has_bell) /* the count is full only when it has rung, and nobody listened, for years */
+		(void)!write(c->bell, &once, sizeof(once));
 }
 
 bool channel_waiting(const struct channel *c)

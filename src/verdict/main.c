@@ -30,11 +30,13 @@
 #define BATCHES_MAX 4	 /* of packets before the channels get their turn */
 #define MESSAGES_MAX 256 /* of a channel before the packets get theirs: pin notes must not lag */
 
-enum ref_kind { REF_GATE, REF_ATTRIBUTE, REF_QUEUE };
+enum ref_kind { REF_GATE, REF_BELL, REF_ATTRIBUTE, REF_QUEUE };
 
 struct shell {
 	struct loop loop;
 	struct channel gate;
+	int bell;		  /* of the gate: what it does not ring for is read before the next packet is judged; -1: none */
+	bool gate_has_more;	  /* than one turn reads */
 	struct channel attribute; /* fd -1: none (yet) */
 	struct event_sink audit;
 	uint64_t events_lost;
@@ -134,10 +136,27 @@ static int on_image(struct shell *s, struct msg_image *m, int fd)
 	return channel_send(&s->gate, MSG_IMAGE_READY, m, NULL, 0);
 }
 
+/* From now on the channel itself tells only of its end. */
+static int on_bell_fd(struct shell *s, int fd)
+{
+	struct loop_ref gate = {.kind = REF_GATE}, bell = {.kind = REF_BELL};
+	int rc;
+
+	if (s->bell >= 0) {
+		close(fd);
+		return -EPROTO;
+	}
+	s->bell = fd;
+	rc = loop_add(&s->loop, fd, EPOLLIN, bell);
+	return rc < 0 ? rc : loop_change(&s->loop, s->gate.fd, 0, gate);
+}
+
 static int on_peer(struct shell *s, const struct msg_peer *m, int fd)
 {
 	struct loop_ref ref = {.kind = REF_ATTRIBUTE};
 
+	if (m->role == ROLE_GATE)
+		return on_bell_fd(s, fd);
 	if (m->role == ROLE_AUDIT) {
 		channel_fini(&s->audit.channel);
 		channel_init(&s->audit.channel, fd, ROLE_VERDICT, ROLE_AUDIT);
@@ -216,7 +235,17 @@ static int on_gate(struct shell *s)
 				strerror(-rc));
 		rc = rc < 0 ? rc : 1;
 	}
+	s->gate_has_more = rc > 0;
 	return rc < 0 ? rc : 0;
+}
+
+static int on_bell(struct shell *s)
+{
+	uint64_t rung;
+
+	if (read(s->bell, &rung, sizeof(rung)) < 0 && errno != EAGAIN && errno != EINTR)
+		return -errno;
+	return on_gate(s);
 }
 
 static int on_queue(struct shell *s)
@@ -283,6 +312,8 @@ static int on_ref(struct shell *s, struct loop_ref ref)
 	switch ((enum ref_kind)ref.kind) {
 	case REF_GATE:
 		return on_gate(s);
+	case REF_BELL:
+		return on_bell(s);
 	case REF_ATTRIBUTE:
 		return s->attribute.fd >= 0 ? on_attribute(s) : 0;
 	case REF_QUEUE:
@@ -295,6 +326,8 @@ static int wait_ms(const struct shell *s)
 {
 	uint64_t due = verdict_due_ms(s->verdict), now = clock_now_ms();
 
+	if (s->gate_has_more)
+		return 0;
 	if (due == UINT64_MAX)
 		return -1;
 	return due <= now ? 0 : due - now > 60000 ? 60000 : (int)(due - now);
@@ -312,6 +345,8 @@ static int run(struct shell *s)
 			return n;
 		for (int i = 0; i < n && rc == 0; i++)
 			rc = on_ref(s, events[i].ref);
+		if (rc == 0 && s->gate_has_more)
+			rc = on_gate(s);
 		for (bool more = true; more && rc == 0;) {
 			more = verdict_tick(s->verdict, time_now(), &s->out);
 			rc = flush(s);
@@ -340,7 +375,7 @@ static int start(struct shell *s)
 	for (size_t i = 0; i < ARRAY_LEN(ignored); i++)
 		signal(ignored[i], SIG_IGN); /* the gate says when it is over */
 	channel_init(&s->gate, CHANNEL_FD, ROLE_VERDICT, ROLE_GATE);
-	s->attribute.fd = s->audit.channel.fd = -1;
+	s->attribute.fd = s->audit.channel.fd = s->bell = -1;
 	rc = loop_init(&s->loop);
 	if (rc == 0)
 		rc = verdict_new(&s->verdict);

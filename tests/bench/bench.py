@@ -134,22 +134,38 @@ def row_log(b):
     b.postern.cli("reload", check=True)
 
 
+COLD_PAUSE_US = 300
+
+
 def row_latency(b):
-    """A cold name, one at a time; the upstream is asked directly through a gate without a ruleset. Then one that takes 10 ms."""
+    """A cold name, one at a time, asked of all by one process in turn (cold.c): of ours; of the upstream directly, through a gate
+    without a ruleset; and of the least that can stand between the two (chain.c). Then an upstream that takes 10 ms."""
     b.start_postern()
+    b.start_chain()
+    first = 26000
     for delay, upstream, count, targets in (("0 ms", UPSTREAM, 200, (2.5, 2.5)), ("10 ms", SLOW, 50, (1.05, 1.05))):
         b.postern.write_conf(benchlab.CONF.replace(UPSTREAM, upstream))
         b.postern.cli("reload", check=True)
-        found = {"ours": [], "upstream": []}
-        for i in range(TURNS):
-            first = 26000 + i * 200
-            found["ours"].append(b.load(b.address["postern"], 53, "l.bench", first, count, count, 1, 1))
-            found["upstream"].append(b.load(upstream, 53, "l.bench", first, count, count, 1, 1))
+        asked = {"ours": b.address["postern"], "upstream": upstream}
+        if upstream == UPSTREAM:
+            asked["bare chain"] = b.address["chain"]
+        found = []
+        for _ in range(TURNS):
+            out = b.ns["box"].run([driver("cold"), 53, "l.bench", first, count, COLD_PAUSE_US, *asked.values()]).stdout
+            found.append(dict(zip(asked, json.loads(out))))
+            first += count
         for what, target in zip(("p50", "p99"), targets):
-            ours, theirs = ([t[what + "_ns"] for t in found[name]] for name in ("ours", "upstream"))
-            ratio = ratio_of(ours, theirs)
-            say(f"latency of a first answer, upstream at {delay}, {what}", us(median(ours)), "upstream", us(median(theirs)), ratio,
-                f"<= {target}", ratio <= target)
+            took = {name: [t[name][what + "_ns"] for t in found] for name in asked}
+
+            def compare(name, other, target=None, what=what, took=took):
+                ratio = ratio_of(took[name], took[other])
+                row = f"latency of a first answer, upstream at {delay}, {what}" + ("" if name == "ours" else f", of the {name} in the place of ours")
+                say(row, us(median(took[name])), other, us(median(took[other])), ratio, target and f"<= {target}", target and ratio <= target)
+
+            compare("ours", "upstream", target)
+            if "bare chain" in asked:
+                compare("bare chain", "upstream")
+                compare("ours", "bare chain")
     b.postern.write_conf(benchlab.CONF)
     b.postern.cli("reload", check=True)
 

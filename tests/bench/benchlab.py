@@ -33,7 +33,8 @@ from labnet import program  # noqa: E402
 UPSTREAM = "10.0.0.2"
 SLOW = "10.0.0.3"  # the same, 10 ms later
 PEERS = ("echo", "dnsmasq", "unbound", "dnsdist", "kresd")
-PORT = {name: 5300 + i for i, name in enumerate(PEERS)}
+BEHIND = (*PEERS, "chain")  # whoever has a link to box in `peers`
+PORT = {name: 5300 + i for i, name in enumerate(BEHIND)}
 STUB = 15300
 CONF = """policies = [ "policies/web.conf" ];
 upstreams = [ "10.0.0.2" ];
@@ -93,6 +94,7 @@ class Bench:
         self.ns = {name: Ns(name) for name in ("box", "host", "peers", "bare", "net")}
         self.postern = None
         self.servers = {}
+        self.chain = None
         self._links()
         self._routes()
         self.spawn("net", [driver("authority"), UPSTREAM, 53, 300])
@@ -132,7 +134,7 @@ class Bench:
         self.address = {"postern": self._pair("host", "pt-box", "192.0.2", 0)}
         self._pair("host", "pt-scan", "192.0.2", 4)
         self._pair("peers", "pt-scan", "192.0.2", 8)
-        for i, name in enumerate(PEERS):
+        for i, name in enumerate(BEHIND):
             self.address[name] = self._pair("peers", f"pt-{name}", "192.0.2", 64 + 4 * i)
         self.bare_address = self._pair("bare", "pt-box", "192.0.2", 128)
 
@@ -162,9 +164,9 @@ class Bench:
 
     def load_peer_ruleset(self):
         """rules/postern.nft in `peers`, with the elements of one sandbox for each program."""
-        links = ", ".join(f'"pt-{name}"' for name in PEERS)
-        maps = ", ".join(f'"pt-{name}" : {PORT[name]}' for name in PEERS)
-        ports = ", ".join(str(PORT[name]) for name in PEERS)
+        links = ", ".join(f'"pt-{name}"' for name in BEHIND)
+        maps = ", ".join(f'"pt-{name}" : {PORT[name]}' for name in BEHIND)
+        ports = ", ".join(str(PORT[name]) for name in BEHIND)
         self.ns["peers"].run(["nft", "-f", f"{TOP}/rules/postern.nft"])
         self.ns["peers"].nft(f"""add element inet postern sandbox_iface {{ {links} }}
             add element inet postern dns_iface {{ {maps} }}
@@ -224,11 +226,20 @@ policy.add(policy.all(policy.STUB("{UPSTREAM}")))
         """Echo and the resolvers of others in `peers` or `bare`; fills self.servers[ns] with {name: pid}."""
         if ns in self.servers:
             return
-        if ns == "peers":
+        if ns == "peers" and not self.chain:
             self.load_peer_ruleset()
         self.servers[ns] = {name: self.spawn(ns, self._argv(name, ns)).pid for name in PEERS}
         for name in PEERS:
             wait_for(f"{name} to listen", lambda name=name: self.ns[ns].listening(PORT[name], "udp"))
+
+    def start_chain(self):
+        """The least that pins and answers (chain.c), in `peers` behind the ruleset."""
+        if self.chain:
+            return
+        if "peers" not in self.servers:
+            self.load_peer_ruleset()
+        self.chain = self.spawn("peers", [driver("chain"), PORT["chain"], UPSTREAM])
+        wait_for("the chain", lambda: self.ns["peers"].listening(PORT["chain"], "udp"))
 
     def start_rig(self):
         """postern-resolver alone in `bare`; returns its pid."""

@@ -2,6 +2,7 @@
 /* Channels: messages that travel together, and datagrams that must not be taken. */
 #include <errno.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -65,6 +66,33 @@ static void test_waiting(void)
 	CHECK(channel_recv(&resolver, &m, fds) == 1 && m.h.seq == 8 && !channel_waiting(&resolver));
 	CHECK(channel_recv(&resolver, &m, fds) == -EPIPE);
 	close_pair();
+}
+
+/* What is left wakes nobody, and is there for who looks, before what rings. */
+static void test_bell(void)
+{
+	struct msg_pin_reply replies[2] = {{.h.seq = 1}, {.h.seq = 2}};
+	struct msg_plain ping = {.h.seq = 3};
+	union message_buffer m;
+	int fds[CHANNEL_FDS_MAX];
+	uint64_t rung = 0;
+
+	open_pair();
+	gate.bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	gate.has_bell = true;
+	CHECK(channel_leave_many(&gate, MSG_PIN_REPLY, replies, 2) == 2);
+	CHECK(read(gate.bell, &rung, sizeof(rung)) == -1 && errno == EAGAIN);
+	CHECK(channel_recv(&resolver, &m, fds) == 1 && m.h.seq == 1);
+	CHECK(channel_send(&gate, MSG_PING, &ping, NULL, 0) == 0);
+	CHECK(read(gate.bell, &rung, sizeof(rung)) == sizeof(rung) && rung == 1);
+	CHECK(channel_send_many(&gate, MSG_PIN_REPLY, replies, 2) == 2);
+	CHECK(read(gate.bell, &rung, sizeof(rung)) == sizeof(rung) && rung == 1);
+	CHECK(channel_send_many(&gate, MSG_PIN_REPLY, replies, 0) == 0);
+	CHECK(read(gate.bell, &rung, sizeof(rung)) == -1 && errno == EAGAIN);
+	for (uint32_t seq = 2; seq <= 3; seq++)
+		CHECK(channel_recv(&resolver, &m, fds) == 1 && m.h.seq == seq);
+	close_pair();
+	CHECK(!gate.has_bell);
 }
 
 /* A full channel takes the first ones. */
@@ -155,6 +183,7 @@ int main(void)
 {
 	test_together();
 	test_waiting();
+	test_bell();
 	test_full();
 	test_bad();
 	test_descriptor_alone();
