@@ -85,7 +85,7 @@ static const struct call tls_calls[] = {
  * top of this one: the loader, and its start.
  */
 static const struct call standby_calls[] = {
-	ANY("clone3"), ANY("clone"), ANY("execve"), ANY("prlimit64"), ANY("setrlimit"), ANY("dup2"), ANY("dup3"), ANY("close_range"),
+	ANY("clone"), ANY("execve"), ANY("prlimit64"), ANY("setrlimit"), ANY("dup2"), ANY("dup3"), ANY("close_range"),
 	ANY("openat"), ANY("pread64"), ANY("access"), ANY("faccessat"), ANY("arch_prctl"), ANY("set_tid_address"), ANY("set_robust_list"),
 	ANY("rseq"), WHEN("ioctl", 1, TCGETS), ANY("readlink"), ANY("prctl"), ANY("seccomp"), ANY("getuid"), ANY("geteuid"), ANY("getgid"), ANY("getegid"),
 	WHEN("socket", 0, AF_INET), WHEN("socket", 0, AF_INET6), ANY("connect"), ANY("setsockopt"), ANY("getsockopt"),

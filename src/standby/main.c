@@ -10,44 +10,48 @@
  * the gate sees its end, and how it ended.
  */
 #include <errno.h>
-#include <linux/sched.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "postern/child.h"
 #include "postern/log.h"
 #include "postern/role.h"
 
+#define STACK_BYTES (256 * 1024)
+
 struct standby {
 	struct channel gate;
 	struct loop loop;
 	const char *program;
+	int fds[2]; /* for what is being started: channel, lifeline */
 };
 
 /* In the new process; returns only on failure. */
-static void become(const struct standby *s, const int fds[static 2])
+static int become(void *context)
 {
+	const struct standby *s = context;
 	const char *const argv[] = {s->program, "--channel", NULL};
 	int rc = role_limit(ROLE_TLS);
 
 	if (rc == 0)
-		rc = child_exec(argv, fds[0], fds[1]);
+		rc = child_exec(argv, s->fds[0], s->fds[1]);
 	log_err("cannot execute %s: %s", s->program, strerror(-rc));
+	return 126;
 }
 
 static int on_start(struct standby *s, const struct message_header *h, const int fds[static 2])
 {
-	struct clone_args how = {.flags = CLONE_PARENT};
-	struct msg_started started = {.h.seq = h->seq, .pid = (int32_t)syscall(SYS_clone3, &how, sizeof(how))};
-	int rc = -errno;
+	static _Alignas(16) char stack[STACK_BYTES]; /* of the new process: it has a copy */
+	struct msg_started started = {.h.seq = h->seq};
+	int rc;
 
-	if (started.pid == 0) {
-		become(s, fds);
-		_exit(126);
-	}
+	memcpy(s->fds, fds, sizeof(s->fds));
+	/* not clone3(2): systemd's RestrictNamespaces, which cannot look into its argument, refuses it */
+	started.pid = clone(become, stack + sizeof(stack), CLONE_PARENT | SIGCHLD, s);
+	rc = -errno;
 	close(fds[0]);
 	close(fds[1]);
 	return started.pid < 0 ? rc : channel_send(&s->gate, MSG_STARTED, &started, NULL, 0);
