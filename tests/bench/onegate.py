@@ -5,7 +5,8 @@
 
 Two gates that are alike can differ by several percent, for where their structures lie in memory. So it is always the same one, and its
 rulesets come in an order shuffled anew each round; "none" is there twice, to tell what is noise. Sender and sink share one processor:
-then the rate is what a byte costs at both ends, softirqs included.
+then the rate is what a byte costs at both ends, softirqs included. Where the kernel may place them, as any two programs, the end
+that has more to do is waited for: the sender, in whose softirqs the gate runs, so that the gate weighs more.
 """
 import json
 import os
@@ -45,10 +46,7 @@ class OneGate:
         gate.sysctl("net.ipv4.ip_forward", 1)
         box.ip("addr add 192.0.2.2/30 dev eth0\nlink set eth0 up\nroute add default via 192.0.2.1")
         net.ip(f"addr add {ADDRESS}/24 dev eth0\nlink set eth0 up\nroute add default via 198.51.100.1")
-        self.box, self.gate = box, gate
-        self.pinned = ["taskset", "-c", max(os.sched_getaffinity(0))]
-        net.popen([*self.pinned, driver("tcp"), "serve", 443])
-        labcell.wait_for("the sink", lambda: net.listening(443))
+        self.box, self.gate, self.net, self.pinned = box, gate, net, []
         self.files = {}
         for name, text in rulesets().items():
             self.files[name] = f"{labcell.WORK}/{name.replace(' ', '-')}.nft"
@@ -62,12 +60,18 @@ class OneGate:
         got = json.loads(self.box.run([*self.pinned, driver("tcp"), "send", ADDRESS, 443, ms]).stdout)
         return got["ns"] / got["bytes"]
 
-    def rounds(self, n, ms):
+    def rounds(self, n, ms, one_processor=True):
         """{ruleset: [ns a byte, one a round]}"""
         found = {name: [] for name in self.files}
+        self.pinned = ["taskset", "-c", max(os.sched_getaffinity(0))] if one_processor else []
+        self.gate.run(["nft", "flush", "ruleset"])
+        sink = self.net.popen([*self.pinned, driver("tcp"), "serve", 443])
+        labcell.wait_for("the sink", lambda: self.net.listening(443))
         for _ in range(n):
             for name in random.sample(list(self.files), len(self.files)):
                 found[name].append(self.run(name, ms))
+        sink.kill()
+        sink.wait()
         return found
 
 

@@ -11,7 +11,8 @@ usage: probe.py [--uid N] [--mark N] [--source ADDRESS] [--port N] [--forge] [--
   proto ADDRESS NUMBER      sent | refused (one packet of an IP protocol by raw socket)
   raw FRAME                 sent | refused (hex of a whole IPv4 or IPv6 packet; root only)
   vanish ADDRESS PORT       connects by TCP, and the socket is gone without a packet sent (needs root beside --uid)
-  hold ADDRESS PORT         connects, says "held", then for each line on stdin sends it and prints the answer
+  hold ADDRESS PORT         connects, says "held", then for each line on stdin sends it and prints the answer; the line
+                            "where" is not sent: source port, next sequence number, next one expected (needs root)
   serve PORT...             answers "port N" on TCP and UDP, both families, until killed
 
 "refused" is an error that came back at once; "timeout" is silence for --wait seconds (1).
@@ -25,7 +26,8 @@ import struct
 import sys
 import threading
 
-IP_TRANSPARENT, IPV6_FREEBIND, TCP_REPAIR = 19, 78, 19
+IP_TRANSPARENT, IPV6_FREEBIND = 19, 78
+TCP_REPAIR, TCP_REPAIR_QUEUE, TCP_QUEUE_SEQ, TCP_REPAIR_OFF_NO_WP = 19, 20, 21, -1
 REFUSED = {errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.EACCES, errno.EPERM, errno.ENETUNREACH, errno.ECONNRESET}
 
 
@@ -89,10 +91,23 @@ def raw(frame):
     return "sent"
 
 
+def where(s):
+    s.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR, 1)
+    found = [s.getsockname()[1]]
+    for queue in (2, 1):  # sending, receiving
+        s.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR_QUEUE, queue)
+        found.append(s.getsockopt(socket.IPPROTO_TCP, TCP_QUEUE_SEQ) & 0xffffffff)
+    s.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR, TCP_REPAIR_OFF_NO_WP)
+    return " ".join(map(str, found))
+
+
 def hold(s, address, port):
     s.connect((address, port))
     print("held", flush=True)
     for line in sys.stdin:
+        if line == "where\n":
+            print(where(s), flush=True)
+            continue
         try:
             s.send(line.encode())
             print(s.recv(200).decode().replace(" ", ""), flush=True)

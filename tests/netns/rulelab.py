@@ -151,10 +151,14 @@ class Held:
         self.proc = proc
         self.first = proc.stdout.readline().strip()
 
-    def say(self):
-        self.proc.stdin.write("again\n")
+    def say(self, what="again"):
+        self.proc.stdin.write(what + "\n")
         self.proc.stdin.flush()
         return self.proc.stdout.readline().strip()
+
+    def where(self):
+        """(source port, next sequence number, next one expected)"""
+        return tuple(map(int, self.say("where").split()))
 
     def close(self):
         self.proc.stdin.close()

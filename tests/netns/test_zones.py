@@ -6,7 +6,9 @@ local socket that binds A's source port a moment later, an interface behind whic
 B may reach by itself must work on the same ports: replies that would look alike get another source port.
 """
 import os
+import time
 
+import frames
 import lab
 import labcell
 import rulelab
@@ -172,4 +174,95 @@ def address_handed_on(net):
         net.ns["boxb"].ip(f"{ip}addr del {own}/{bits} dev eth0")
 
 
-rulelab.test_parts((datagrams, between_kinds, host_and_sandbox, segments, replies, forged_sources, address_handed_on))
+def furnish_boxes(net, address, n):
+    """Two sandboxes with the same permission, so that nothing but the source stands between B and what A may do. What is
+    forged is dropped, as the verdict loop does."""
+    net.load(loop=None)
+    net.add("sandbox_iface pa, pb\nzone_iface pa : 3, pb : 4\n" + "\n".join(pin(n, "iface", x, address, 6, 443) for x in ("pa", "pb")))
+    for box in ("boxa", "boxb"):  # neighbours have to be found first
+        begin(f"{address}: {box} as itself", lambda box=box: net.probe(box, "tcp", address, 443), "port443")
+
+
+def state(net, port):
+    """What conntrack thinks of the TCP flow from that port."""
+    lines = net.host.run(["cat", "/proc/net/nf_conntrack"]).stdout.splitlines()
+    return [word for line in lines if f" sport={port} dport=443 " in line for word in line.split() if word.isupper() and word.isalpha()]
+
+
+def settle(net, where):
+    """Until nothing more arrives there: the last acknowledgement may come late."""
+    def silent():
+        net.seen(where)
+        time.sleep(0.1)
+        return net.seen(where) == 0
+    lab.wait_for("silence", silent)
+
+
+def segments_of_neighbours(net):
+    """TCP is in no zone: B's segments must not get as far as conntrack if they pass for A's, or for answers to A."""
+    print("-- TCP: a neighbour that knows port and sequence numbers")
+    for address, n, own in ((V4, 4, "192.0.2.2"), (V6, 6, "2001:db8:a::2")):
+        furnish_boxes(net, address, n)
+        ip = frames.ip4 if n == 4 else frames.ip6
+        held = net.hold("boxa", address, 443)
+        for what, reached in (("A", "stranger"), ("the one that A talks with", "boxa")):
+            # what is known of A's source from now must not count for another interface
+            lab.equal(held.say(), "port443", f"{address}: the flow of A")
+            port, seq, ack = held.where()
+            ends, numbers = ((own, address, port, 443), (seq, ack)) if what == "A" else ((address, own, 443, port), (ack, seq))
+            settle(net, reached)
+            frames.send(net.ns["boxb"], [ip(*ends[:2], 6, frames.tcp(*ends, flags, b"forged" if "P" in flags else b"", *numbers))
+                                         for flags in ("PA", "A", "FA", "RA", "R", "S", "SA")])
+            lab.equal(net.seen(reached), 0, f"{address}: B as {what}")
+            lab.equal(state(net, port), ["ESTABLISHED"], f"{address}: and conntrack saw none of it")
+        lab.equal(held.say(), "port443", f"{address}: A goes on")
+        held.close()
+
+
+def source_moved(net):
+    """What is known of a source is asked for again: A's address is routed to B, with A's connection open."""
+    print("-- TCP: an address that is another's now")
+    for address, n, own in ((V4, 4, "192.0.2.2"), (V6, 6, "2001:db8:a::2")):
+        furnish_boxes(net, address, n)
+        held = net.hold("boxa", address, 443)
+        lab.equal(held.say(), "port443", f"{address}: the flow of A")
+        port, seq, ack = held.where()
+        ip, bits = ("-6 ", 128) if n == 6 else ("", 32)
+        packet = (frames.ip4 if n == 4 else frames.ip6)(own, address, 6, frames.tcp(own, address, port, 443, "A", b"", seq, ack))
+        net.host.ip(f"{ip}route add {own}/{bits} dev pb")
+
+        def stopped():
+            net.seen()
+            frames.send(net.ns["boxa"], [packet] * 4)  # without a pause: what is used must be asked for again as well
+            return net.seen() == 0
+        lab.wait_for(f"{address}: A's segments to be dropped", stopped)
+        net.host.ip(f"{ip}route del {own}/{bits} dev pb")
+        lab.wait_for(f"{address}: and to pass when it is routed back", lambda: held.say() == "port443")
+        held.close()
+
+
+def fill(net, name, keys):
+    for at in range(0, len(keys), 1024):
+        net.host.nft(f"add element inet postern {name} {{ " + ", ".join(f"{key} timeout 1h" for key in keys[at:at + 1024]) + " }\n")
+
+
+def sources_full(net):
+    """One sandbox has filled what is known of sources: others lose nothing by it, and nothing opens."""
+    print("-- no room for sources")
+    net.load()
+    fill(net, "routed4", [f'"pb" . 10.0.{k >> 8}.{k & 255}' for k in range(65535)])
+    fill(net, "routed6", [f'"pb" . 2001:db8:b::1:{k:x}' for k in range(65535)])
+    net.add("sandbox_iface pa, pb\nzone_iface pa : 3, pb : 4")
+    for address, n, own in ((V4, 4, "192.0.2.2"), (V6, 6, "2001:db8:a::2")):
+        net.add("\n".join(pin(n, "iface", "pa", address, proto, 443) for proto in (6, 17)))
+        for proto in ("tcp", "udp"):
+            begin(f"{address}: A by {proto}", lambda x=address, p=proto: net.probe("boxa", p, x, 443), "port443")
+        settle(net, "stranger")
+        frames.send(net.ns["boxb"], [(frames.ip4 if n == 4 else frames.ip6)(own, address, 6, frames.tcp(own, address, 4000, 443))])
+        lab.equal(net.seen(), 0, f"{address}: B as A")
+        found = net.host.run(["nft", "list", "set", "inet", "postern", f"routed{n}"]).stdout
+        lab.check('"pb"' in found and '"pa"' not in found, f"{address}: the set was full all the time")
+
+
+rulelab.test_parts((datagrams, between_kinds, host_and_sandbox, segments, replies, forged_sources, address_handed_on,
+                    segments_of_neighbours, source_moved, sources_full))
