@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Real resolvers as the upstream: BIND, PowerDNS Recursor, unbound, each resolving from the root of a small internet served by nsd.
+"""Real resolvers as the upstream: BIND, PowerDNS Recursor, unbound, Knot Resolver, each resolving from the root of a small internet served by nsd.
 
 For each, 800 generated questions (questions.py) to it and to postern before it; compare.py explains what may differ, ODDITIES what is
 the server's own way. Then a permitted name is connected to.
@@ -15,7 +15,8 @@ from truth import dns, lab
 COUNT, CHUNK, SEED = 800, 200, int(os.environ.get("POSTERN_TRUTH_SEED", "5"))
 AUTHORITY = "10.0.0.4"
 SERVERS = {"BIND": (truth.Named, "10.0.0.11"), "PowerDNS": (truth.PdnsRecursor, "10.0.0.12"),
-           "unbound": (lambda net, address: truth.Unbound(net, address, None), "10.0.0.13")}
+           "unbound": (lambda net, address: truth.Unbound(net, address, None), "10.0.0.13"),
+           "Knot Resolver": (truth.Kresd, "10.0.0.15")}
 ODDITIES = {
     "BIND": {
         "loop": ({"answer"}, "SERVFAIL for an endless chain comes with the aliases that were seen",
@@ -32,6 +33,19 @@ ODDITIES = {
                  {"DNAME"}),
     },
     "unbound": {},
+    "Knot Resolver": {
+        "loop": ({"answer"}, "SERVFAIL for an endless chain comes with the aliases that were seen",
+                 lambda p: p.full_theirs.rcode() == dns.rcode.SERVFAIL and not p.full_ours.answer),
+        "alone": ({"answer"}, "an answer to a CNAME question below a DNAME is without the DNAME, its TTL that of the DNAME",
+                  lambda p: p.q.rrtype == "CNAME" and {k[1] for k in truth.records(p.full_ours).keys() ^ truth.records(p.full_theirs).keys()} ==
+                  {"DNAME"}),
+        "gone": ({"answer"}, "NXDOMAIN at the end of a DNAME comes without the aliases",
+                 lambda p: p.q.kind == "d" and p.full_theirs.rcode() == dns.rcode.NXDOMAIN == p.full_ours.rcode() and
+                 not p.full_theirs.answer and {k[1] for k in truth.records(p.full_ours)} == {"DNAME", "CNAME"}),
+        "proofs": ({"soa"}, "who asks for NSEC gets the NSEC records that prove a denial, DO or not",
+                   lambda p: p.q.rrtype == "NSEC" and {k[1] for k in truth.records(p.full_theirs, "authority").keys() ^
+                                                      truth.records(p.full_ours, "authority").keys()} == {"NSEC"}),
+    },
 }
 
 
