@@ -3,6 +3,7 @@
  * A sandbox that misbehaves, at a given rate, for a given time.
  *
  * flood scan PREFIX24 RATE SECONDS      UDP packets to addresses and ports of A.B.C.0/24, another one each
+ * flood tcp RESOLVER RATE SECONDS       connections to its port 53 that say nothing; each is reset when HELD newer ones are there
  * flood dns RESOLVER RATE SECONDS [ZONE] DNS queries for names below ZONE.test (nowhere.test) that nobody has asked before
  *
  * Prints `sent N per_second N` at its end, which SIGTERM brings sooner. Paced in steps of a millisecond, so that RATE is held as closely as the machine can.
@@ -18,12 +19,15 @@
 #include <time.h>
 #include <unistd.h>
 
+#define HELD 512
+
 struct flood {
 	int fd;
+	int held[HELD]; /* connections; 0: none yet */
 	uint32_t base; /* host order */
 	uint32_t n;
 	const char *zone;
-	int dns;
+	int dns, tcp;
 };
 
 static volatile sig_atomic_t ended;
@@ -63,12 +67,29 @@ static size_t dns_query(uint8_t *wire, uint32_t n, const char *zone)
 	return at + 5;
 }
 
+static int connect_one(struct flood *f)
+{
+	struct sockaddr_in sa = {.sin_family = AF_INET, .sin_port = htons(53), .sin_addr.s_addr = htonl(f->base)};
+	const struct linger reset = {.l_onoff = 1};
+	int *fd = &f->held[f->n++ % HELD];
+
+	if (*fd > 0)
+		close(*fd);
+	*fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	if (*fd < 0)
+		return 0;
+	(void)setsockopt(*fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+	return connect(*fd, (struct sockaddr *)&sa, sizeof(sa)) == 0 || errno == EINPROGRESS;
+}
+
 static int send_one(struct flood *f)
 {
 	struct sockaddr_in sa = {.sin_family = AF_INET};
 	uint8_t wire[128] = "scan";
 	size_t len = 4;
 
+	if (f->tcp)
+		return connect_one(f);
 	f->n++;
 	if (f->dns) {
 		sa.sin_addr.s_addr = htonl(f->base);
@@ -84,10 +105,10 @@ static int send_one(struct flood *f)
 int main(int argc, char **argv)
 {
 	if (argc < 5 || argc > 6 || (argc == 6 && strlen(argv[5]) > 32)) {
-		fprintf(stderr, "usage: flood scan|dns ADDRESS RATE SECONDS [ZONE]\n");
+		fprintf(stderr, "usage: flood scan|dns|tcp ADDRESS RATE SECONDS [ZONE]\n");
 		return 2;
 	}
-	struct flood f = {.fd = socket(AF_INET, SOCK_DGRAM, 0), .dns = strcmp(argv[1], "dns") == 0,
+	struct flood f = {.fd = socket(AF_INET, SOCK_DGRAM, 0), .dns = strcmp(argv[1], "dns") == 0, .tcp = strcmp(argv[1], "tcp") == 0,
 		.zone = argc == 6 ? argv[5] : "nowhere"};
 	uint64_t rate = strtoul(argv[3], NULL, 10), began = now_us(), sent = 0, tried = 0;
 	uint64_t until = began + strtoul(argv[4], NULL, 10) * 1000000;

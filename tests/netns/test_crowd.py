@@ -10,6 +10,7 @@ one that is lost is a failure. That the flood would harm it without the limit of
 large as the sandbox's.
 """
 import json
+import os
 import socket
 import subprocess
 import time
@@ -17,11 +18,12 @@ import time
 import labcell
 import lab
 import labdaemon
+import labnet
 import labprobe
 from lab import check, equal, wait_for
 
 GATEWAY, BAD, GOOD = "192.0.2.33", "192.0.2.34", "192.0.2.35"
-RATE, QUESTIONS, PAUSE_S, WAIT_S = 10000, 200, 0.02, 10
+RATE, QUESTIONS, CONNECTIONS, PAUSE_S, WAIT_S = 10000, 200, 60, 0.02, 10
 MUTE = "10.0.0.4"  # takes questions and answers none
 CONF = """limits: { client_queries_per_s = %d; client_queries_burst = %d; };
 forward = ( { zone = "mute.test"; to = "%s"; } );"""
@@ -66,18 +68,67 @@ def answers(ns, names):
     return good
 
 
-def during_flood(net, zone, names):
-    """The same, while `bad` asks for names below zone.test that nobody has asked before."""
+def flooded(net, words, look):
+    """What look() returns while `bad` runs a flood."""
     program = f"{labdaemon.build_folder()}/tests/netns/flood"
-    flood = net.ns["bad"].popen([program, "dns", GATEWAY, RATE, 120, zone], stdout=subprocess.PIPE, text=True)
+    flood = net.ns["bad"].popen([program, words[0], GATEWAY, RATE, 120, *words[1:]], stdout=subprocess.PIPE, text=True)
     time.sleep(3)  # the sandbox's burst is used up
-    good = answers(net.ns["good"], names)
+    found = look()
     still = flood.poll() is None
     flood.terminate()
-    out = flood.communicate()[0]
-    print(f"flood of {zone}: {out.strip()}, {good} of {len(names)} answers")
+    print(f"flood of {words[-1]}: {flood.communicate()[0].strip()}")
     check(still, "the flood lasted as long as the questions")
+    return found
+
+
+def during_flood(net, zone, names):
+    """The same, while `bad` asks for names below zone.test that nobody has asked before."""
+    good = flooded(net, ["dns", zone], lambda: answers(net.ns["good"], names))
+    print(f"{good} of {len(names)} answers")
     return good
+
+
+def connected(ns, server, n):
+    """How many of n questions are answered, each over a connection of its own; no second try."""
+    good = 0
+    for number in range(n):
+        wire = number.to_bytes(2, "big") + labprobe.query("www.example.com")[2:]
+        with labprobe.sock(ns, server) as sock:
+            sock.settimeout(WAIT_S)
+            try:
+                sock.connect((server, 53))
+                sock.sendall(len(wire).to_bytes(2, "big") + wire)
+                got = sock.recv(4096)
+                good += got[2:4] == wire[:2] and got[5] & 15 == 0
+            except OSError as e:
+                print(f"connection {number}: {e}")
+        time.sleep(2 * PAUSE_S)
+    return good
+
+
+def reconnects(net, daemon):
+    """Connections without end, each given up for the next: of them too a client has its share, and they cost nothing that lasts."""
+    def held():
+        pid = daemon.pids()["postern-resolver"][0]
+        with open(f"/proc/{pid}/status", encoding="ascii") as f:
+            rss = next(int(line.split()[1]) for line in f if line.startswith("VmRSS:"))
+        return len(os.listdir(f"/proc/{pid}/fd")), rss
+
+    def look():
+        found = {"neighbour": connected(net.ns["good"], GATEWAY, CONNECTIONS),
+                 "box1": connected(net.ns["box1"], labnet.GATEWAY["box1"][0], CONNECTIONS),
+                 "udp": answers(net.ns["good"], ["www.example.com"] * QUESTIONS)}
+        return found, held()
+    before, (fds, rss) = counters(daemon), held()
+    found, (fds_then, rss_then) = flooded(net, ["tcp"], look)
+    equal(found, {"neighbour": CONNECTIONS, "box1": CONNECTIONS, "udp": QUESTIONS},
+          "answers of the neighbour and of another sandbox over connections of their own, and over UDP")
+    wait_for("counters", lambda: counters(daemon)["connections_refused"] > before["connections_refused"] + RATE)
+    after = counters(daemon)
+    refused, limited = (after[k] - before[k] for k in ("connections_refused", "client_limited"))
+    check(limited > RATE, f"{refused} connections were refused, {limited} as the client was over its allowance")
+    check(fds_then - fds <= 64 + 32, f"{fds_then - fds} descriptors more: 64 connections of the sandbox, and what asks upstreams")
+    check(rss_then - rss < 16 << 10, f"{rss_then - rss} KiB of memory more")
 
 
 def counters(daemon):
@@ -110,7 +161,8 @@ def unlimited(net, daemon):
 
 
 def conf(limit):
-    return labdaemon.conf_text({"crowd": ('interface = "br-crowd"', "web")}, upstreams=("10.0.0.2",),
+    boxes = {"crowd": ('interface = "br-crowd"', "web"), "box1": ('interface = "pt-box1"', "web")}
+    return labdaemon.conf_text(boxes, upstreams=("10.0.0.2",),
                                extra=CONF % (limit, 2 * limit if limit < 1000 else limit, MUTE))
 
 
@@ -121,6 +173,7 @@ def main(net):
     policy = labdaemon.policy_text("web", domains=("*.test", "www.example.com"))
     daemon = labdaemon.Postern(net, conf(100), {"web.conf": policy}).start()
     limited(net, daemon)
+    reconnects(net, daemon)
     unlimited(net, daemon)
     equal(daemon.state()["starts"], 1, "starts of the daemon")
 
