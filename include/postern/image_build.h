@@ -103,9 +103,17 @@ uint32_t image_build_policy(struct image_builder *b, const struct build_policy *
 void image_build_ingress_present(struct image_builder *b);
 /* A new, empty list. Lists are not bound to a policy: rules of several may name one. */
 uint32_t image_build_list(struct image_builder *b);
+/* About @n names with @bytes of text are to come: an estimate, for speed alone. */
+void image_build_expect(struct image_builder *b, uint64_t n, uint64_t bytes);
 /* The owner name of a pattern goes in: "example.com", or with @wildcard what stands behind "*.". -EEXIST where
  * the list holds it already (seen only while no other list has got that name since). */
 int image_build_domain(struct image_builder *b, uint32_t list, const struct dns_name *name, bool wildcard);
+/*
+ * The same for long lists, in two steps: foresee some names, whose places in the table are fetched meanwhile, then put them in with
+ * the hashes that were returned. @lower: in lower case.
+ */
+uint64_t image_build_foresee(struct image_builder *b, const struct dns_name *lower);
+int image_build_foreseen(struct image_builder *b, uint32_t list, const struct dns_name *lower, bool wildcard, uint64_t hash);
 /* The list holds every name: "*". */
 int image_build_domain_any(struct image_builder *b, uint32_t list);
 /* "example.com", "*.example.com" or "*"; -EINVAL where it is no name. For tests. */

@@ -2,7 +2,7 @@
 /*
  * Text lists: one name a line, `#` comments, white space around names ignored, CRLF accepted (the format
  * that Route 53 Resolver DNS Firewall imports). A million lines go through here, so a plain line costs one pass
- * and one insertion.
+ * and one insertion, and the insertions wait for each other's memory: some names are read ahead of those that are put in.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -12,11 +12,24 @@
 #include "pattern.h"
 #include "source.h"
 
+#define AHEAD 32
+
+/* A name that was read and is not in the table yet. */
+struct list_entry {
+	struct pattern pattern;
+	uint64_t hash;
+	struct spot at;
+	const char *text;
+	size_t len;
+};
+
 struct list_reader {
 	struct compile *c;
 	struct spot at;
 	uint32_t list;
 	uint64_t n_names;
+	size_t n_ahead;
+	struct list_entry ahead[AHEAD];
 };
 
 static bool blank(char c)
@@ -40,34 +53,64 @@ static size_t trim(const char **line, size_t len)
 	return len;
 }
 
+static void put_in(struct list_reader *r)
+{
+	for (size_t i = 0; i < r->n_ahead; i++) {
+		const struct list_entry *e = &r->ahead[i];
+		int rc = e->pattern.any ? image_build_domain_any(r->c->builder, r->list) :
+			image_build_foreseen(r->c->builder, r->list, &e->pattern.name, e->pattern.wildcard, e->hash);
+
+		if (rc == -EEXIST)
+			diag_warning(r->c->diag, e->at, "\"%.*s\" stands in this list twice: remove one", (int)e->len, e->text);
+	}
+	r->n_ahead = 0;
+}
+
 static void add_line(struct list_reader *r, const char *line, size_t len)
 {
-	struct pattern p;
+	struct list_entry *e = &r->ahead[r->n_ahead];
 	char complaint[COMPLAINT_MAX];
 	const char *risk;
-	int rc;
 
 	len = trim(&line, len);
 	if (len == 0)
 		return;
 	r->n_names++;
-	if (!pattern_parse(line, len, &p, complaint)) {
+	if (!pattern_parse(line, len, &e->pattern, complaint)) {
+		put_in(r); /* what there is to say of earlier lines is said first */
 		diag_error(r->c->diag, r->at, "%s", complaint);
 		return;
 	}
-	risk = pattern_risk(&p);
-	if (risk)
+	risk = pattern_risk(&e->pattern);
+	if (risk) {
+		put_in(r);
 		diag_warning(r->c->diag, r->at, "\"%.*s\": %s", (int)len, line, risk);
-	rc = p.any ? image_build_domain_any(r->c->builder, r->list) :
-		image_build_domain(r->c->builder, r->list, &p.name, p.wildcard);
-	if (rc == -EEXIST)
-		diag_warning(r->c->diag, r->at, "\"%.*s\" stands in this list twice: remove one", (int)len, line);
+		r->ahead[0].pattern = e->pattern;
+		e = &r->ahead[0];
+	}
+	e->hash = image_build_foresee(r->c->builder, &e->pattern.name);
+	e->at = r->at;
+	e->text = line;
+	e->len = len;
+	if (++r->n_ahead == AHEAD)
+		put_in(r);
+}
+
+/* A name a line, if there is neither comment nor empty line. */
+static void expect_lines(struct list_reader *r, const struct source *s)
+{
+	uint64_t n = 1;
+
+	for (const char *p = s->text; (p = memchr(p, '\n', (size_t)(s->text + s->len - p))) != NULL; p++)
+		n++;
+	image_build_expect(r->c->builder, n, s->len);
 }
 
 static void read_lines(struct list_reader *r, const struct source *s)
 {
 	const char *p = s->text, *end = s->text + s->len;
 
+	expect_lines(r, s);
 	while (p < end) {
 		const char *newline = memchr(p, '\n', (size_t)(end - p));
 		const char *next = newline ? newline + 1 : end;
@@ -76,6 +119,7 @@ static void read_lines(struct list_reader *r, const struct source *s)
 		add_line(r, p, (size_t)((newline ? newline : end) - p));
 		p = next;
 	}
+	put_in(r);
 	if (end[-1] != '\n')
 		diag_warning(r->c->diag, r->at, "the last line has no newline, the file may have been cut: complete it");
 	if (r->n_names == 0)

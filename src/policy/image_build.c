@@ -284,18 +284,35 @@ uint32_t image_build_list(struct image_builder *b)
 	return b->n_lists++;
 }
 
-int image_build_domain(struct image_builder *b, uint32_t list, const struct dns_name *name, bool wildcard)
+void image_build_expect(struct image_builder *b, uint64_t n, uint64_t bytes)
 {
-	struct dns_name lower = *name;
+	if (!b->error)
+		build_names_expect(&b->names, n, bytes + 2 * n); /* a wire name has two bytes more than its text */
+}
+
+uint64_t image_build_foresee(struct image_builder *b, const struct dns_name *lower)
+{
+	return build_names_foresee(&b->names, lower);
+}
+
+int image_build_foreseen(struct image_builder *b, uint32_t list, const struct dns_name *lower, bool wildcard, uint64_t hash)
+{
 	int rc;
 
 	if (b->error)
 		return b->error;
-	dns_name_lower(&lower);
-	rc = build_names_add(&b->names, &lower, wildcard, list);
+	rc = build_names_add(&b->names, lower, hash, wildcard, list);
 	if (rc < 0 && rc != -EEXIST)
 		b->error = rc;
 	return rc;
+}
+
+int image_build_domain(struct image_builder *b, uint32_t list, const struct dns_name *name, bool wildcard)
+{
+	struct dns_name lower = *name;
+
+	dns_name_lower(&lower);
+	return image_build_foreseen(b, list, &lower, wildcard, image_build_foresee(b, &lower));
 }
 
 int image_build_domain_any(struct image_builder *b, uint32_t list)

@@ -17,7 +17,7 @@
 #include "postern/hash.h"
 #include "postern/image.h"
 
-#define IMAGE_MAGIC "postern1"
+#define IMAGE_MAGIC "postern2"
 #define IMAGE_ALIGN 8
 /* Longest run of slots that a lookup may have to look at; the builder refuses to write more. */
 #define IMAGE_PROBES_MAX 1024
@@ -65,11 +65,10 @@ struct image_list_rule {
 };
 
 struct image_slot {
-	uint64_t wire; /* offset into the names section; 0: the slot is empty */
+	uint32_t wire; /* offset into the names section; 0: the slot is empty */
 	uint32_t tag;  /* low bits of the hash, to spare most comparisons */
 	uint32_t exact;
 	uint32_t wildcard;
-	uint32_t home; /* high bits of the hash: where the search starts, so that a table can be laid out anew */
 };
 
 struct image {

@@ -33,22 +33,39 @@ static int compare_holders(const void *a, const void *b)
 	return (x->list > y->list) - (x->list < y->list);
 }
 
+/* A name of the table; dns_name_read() would build it byte by byte, which shows at a million. */
+static bool read_name(const struct image *im, uint64_t at, struct dns_name *ret_name)
+{
+	const uint8_t *names = im->section[SECTION_NAMES];
+	uint64_t n_bytes = im->count[SECTION_NAMES], left = at < n_bytes ? n_bytes - at : 0;
+	size_t len = 0;
+
+	while (len < left && len < DNS_NAME_MAX && names[at + len])
+		len += 1u + names[at + len];
+	if (len >= left || len >= DNS_NAME_MAX)
+		return false;
+	ret_name->len = (uint8_t)(len + 1);
+	memcpy(ret_name->wire, names + at, len + 1);
+	return true;
+}
+
 /* One pattern of the rule of @h: counts it, and finds whether an earlier rule decides it. */
-static void ask(struct reach *r, const struct holder *h, const struct dns_name *pattern, bool wildcard)
+static void ask(struct reach *r, const struct holder *h, uint32_t wire, bool wildcard)
 {
 	const struct image_policy *p = image_policy(r->im, h->policy);
 	struct image_reach *out = &r->rules[h->index];
-	struct dns_name name = *pattern;
+	struct dns_name pattern, name;
 	uint32_t found;
 
 	out->n_patterns++;
-	if (h->rule == 0)
+	if (h->rule == 0 || !read_name(r->im, wire, &pattern))
 		return; /* nothing comes before */
+	name = pattern;
 	if (wildcard) {
-		if (pattern->len > DNS_NAME_MAX - 2)
+		if (pattern.len > DNS_NAME_MAX - 2)
 			return;
-		name.len = (uint8_t)(pattern->len + 2);
-		memcpy(name.wire + 2, pattern->wire, pattern->len);
+		name.len = (uint8_t)(pattern.len + 2);
+		memcpy(name.wire + 2, pattern.wire, pattern.len);
 		memcpy(name.wire, "\001*", 2);
 	}
 	/* query type 0 is answered by rules of every type only */
@@ -57,12 +74,12 @@ static void ask(struct reach *r, const struct holder *h, const struct dns_name *
 		return;
 	if (out->n_dead++ == 0) {
 		out->by = found;
-		out->example = *pattern;
+		out->example = pattern;
 		out->example_wildcard = wildcard;
 	}
 }
 
-static void ask_set(struct reach *r, uint32_t set, const struct dns_name *name, bool wildcard)
+static void ask_set(struct reach *r, uint32_t set, uint32_t wire, bool wildcard)
 {
 	const uint32_t *lists = (const uint32_t *)r->im->section[SECTION_SETS] + set;
 	uint64_t n_sets = r->im->count[SECTION_SETS];
@@ -81,7 +98,7 @@ static void ask_set(struct reach *r, uint32_t set, const struct dns_name *name, 
 				high = mid;
 		}
 		for (; low < r->n_holders && r->holders[low].list == lists[i]; low++)
-			ask(r, &r->holders[low], name, wildcard);
+			ask(r, &r->holders[low], wire, wildcard);
 	}
 }
 
@@ -111,35 +128,17 @@ static int collect(struct reach *r, size_t *ret_n)
 	return 0;
 }
 
-/* A name of the table; dns_name_read() would build it byte by byte, which shows at a million. */
-static bool read_name(const uint8_t *names, uint64_t n_bytes, uint64_t at, struct dns_name *ret_name)
-{
-	uint64_t left = at < n_bytes ? n_bytes - at : 0;
-	size_t len = 0;
-
-	while (len < left && len < DNS_NAME_MAX && names[at + len])
-		len += 1u + names[at + len];
-	if (len >= left || len >= DNS_NAME_MAX)
-		return false;
-	ret_name->len = (uint8_t)(len + 1);
-	memcpy(ret_name->wire, names + at, len + 1);
-	return true;
-}
-
 int image_reach(const struct image *im, struct image_reach **ret_rules, size_t *ret_n)
 {
 	const struct image_slot *slots = im->section[SECTION_SLOTS];
-	const uint8_t *names = im->section[SECTION_NAMES];
 	struct reach r = {.im = im};
 	int rc = collect(&r, ret_n);
 
 	for (uint64_t i = 0; rc == 0 && i < im->count[SECTION_SLOTS]; i++) {
-		struct dns_name name;
-
-		if (!slots[i].wire || !read_name(names, im->count[SECTION_NAMES], slots[i].wire, &name))
+		if (!slots[i].wire)
 			continue;
-		ask_set(&r, slots[i].exact, &name, false);
-		ask_set(&r, slots[i].wildcard, &name, true);
+		ask_set(&r, slots[i].exact, slots[i].wire, false);
+		ask_set(&r, slots[i].wildcard, slots[i].wire, true);
 	}
 	free(r.holders);
 	if (rc < 0)

@@ -99,6 +99,35 @@ static void test_warnings(struct kit *k)
 	check_row("");
 }
 
+/* Names are put into the table some lines behind where they are read: what is said comes in the order of the lines. */
+static void test_order(struct kit *k)
+{
+	char text[16384], want[8192];
+	size_t n = 0, w = 0;
+
+	good_files();
+	for (int i = 1; i <= 200; i++) {
+		const char *line = i % 40 == 13 ? "bad name" : i % 40 == 12 || i % 40 == 30 ? "n1.example" : i % 40 == 14 ? "*.com" : NULL;
+
+		n += (size_t)(line ? snprintf(text + n, sizeof(text) - n, "%s\n", line) :
+			snprintf(text + n, sizeof(text) - n, "n%d.example\n", i));
+		if (i % 40 == 13)
+			w += (size_t)snprintf(want + w, sizeof(want) - w, "list.txt:%d: \"bad name\" has a space: write one name without "
+				"spaces\n", i);
+		if (i % 40 == 14)
+			w += (size_t)snprintf(want + w, sizeof(want) - w, "list.txt:%d: warning: \"*.com\": it is a public suffix, anybody "
+				"can register a name below it: list the names that are needed\n", i);
+		if ((i % 40 == 14 && i > 14) || i % 40 == 12 || i % 40 == 30)
+			w += (size_t)snprintf(want + w, sizeof(want) - w, "list.txt:%d: warning: \"%s\" stands in this list twice: remove "
+				"one\n", i, line);
+	}
+	kit_write("list.txt", text);
+	kit_write("p.conf", "name = \"p\"; lists: { l = { file = \"list.txt\"; }; };\ndns = ( { name = \"r\"; "
+		"priority = 1; action = \"BLOCK\"; domains = \"@l\"; } );\n");
+	CHECK(kit_compile(k) < 0 && k->n_errors == 5);
+	CHECK_STR(k->output, want);
+}
+
 static void test_modes(struct kit *k)
 {
 	static const struct {
@@ -442,6 +471,7 @@ int main(void)
 	test_rows(&k);
 	test_many(&k);
 	test_warnings(&k);
+	test_order(&k);
 	test_modes(&k);
 	test_kinds_of_files(&k);
 	test_unreadable(&k);

@@ -228,6 +228,80 @@ static void test_sets(void)
 	image_builder_free(b);
 }
 
+#define MODEL_LISTS 3
+#define MODEL_NAMES 4000
+
+/* Name number @n; neighbours share more or fewer labels, and one in a hundred has very many. */
+static struct dns_name model_name(unsigned int n)
+{
+	char text[DNS_NAME_TEXT_MAX];
+	int len = snprintf(text, sizeof(text), "n%u", n);
+
+	for (unsigned int i = 0; n % 100 == 7 && i < 60; i++)
+		len += snprintf(text + len, sizeof(text) - (size_t)len, ".%c", 'a' + (int)((n + i) % 7));
+	(void)snprintf(text + len, sizeof(text) - (size_t)len, "%s%s", n % 3 ? ".b.example" : ".example", n % 5 ? "" : ".net");
+	return name_of(text);
+}
+
+/* Is name @n in list @list? As a wildcard too where @wildcard is. */
+static bool model_holds(unsigned int n, uint32_t list, bool wildcard)
+{
+	return n % (list + 2) == 0 && (!wildcard || n % 4 == 1);
+}
+
+static void model_fill(struct image_builder *b, uint32_t list)
+{
+	for (unsigned int n = 0; n < MODEL_NAMES; n++) {
+		struct dns_name name = model_name(n);
+		bool wildcards[] = {false, true};
+
+		for (size_t i = 0; i < ARRAY_LEN(wildcards); i++) {
+			if (!model_holds(n, list, wildcards[i]))
+				continue;
+			CHECK(image_build_domain(b, list, &name, wildcards[i]) == 0);
+			CHECK(image_build_domain(b, list, &name, wildcards[i]) == -EEXIST);
+		}
+	}
+}
+
+/* Every name in every list as it was put in, whatever number of names was foretold before each list. */
+static void test_table(uint64_t foretold, uint64_t bytes)
+{
+	struct image_builder *b = image_builder_new();
+	const struct image_policy *p;
+	struct image *im;
+	void *data;
+	size_t len;
+
+	for (uint32_t list = 0; list < MODEL_LISTS; list++) {
+		char policy[8];
+
+		snprintf(policy, sizeof(policy), "p%u", list);
+		image_build_policy(b, &(struct build_policy){.place = {policy, NULL, 0}});
+		CHECK(image_build_list(b) == list);
+		image_build_expect(b, foretold, bytes);
+		model_fill(b, list);
+		add_rule(b, "r", 1, list, ACTION_BLOCK);
+	}
+	CHECK(image_builder_finish(b, &data, &len) == 0 && image_view(data, len, &im) == 0);
+	for (uint32_t list = 0; list < MODEL_LISTS; list++) {
+		p = image_policy(im, list);
+		for (unsigned int n = 0; n < MODEL_NAMES + 50; n++) {
+			struct dns_name name = model_name(n), below = {0};
+			bool there = n < MODEL_NAMES;
+
+			below.len = (uint8_t)(name.len + 2);
+			memcpy(below.wire, "\1x", 2);
+			memcpy(below.wire + 2, name.wire, name.len);
+			CHECK((match_name(im, p, &name, 1) == 0) == (there && model_holds(n, list, false)));
+			CHECK((match_name(im, p, &below, 1) == 0) == (there && model_holds(n, list, true)));
+		}
+	}
+	image_unmap(im);
+	free(data);
+	image_builder_free(b);
+}
+
 int main(void)
 {
 	struct image_builder *b = sample();
@@ -245,5 +319,10 @@ int main(void)
 	image_builder_free(b);
 	test_map();
 	test_sets();
+	test_table(0, 0);
+	test_table(MODEL_NAMES, MODEL_NAMES * 20);
+	test_table(100, 1);
+	test_table(1000000, 100000000); /* far too many: the table is laid out again, smaller */
+	test_table(UINT64_MAX / 8, UINT64_MAX / 2); /* no machine has it: it grows as without */
 	return check_report();
 }
