@@ -8,7 +8,7 @@ _postern_sandboxes() {
 _postern() {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command= i
 	local common="--json --help --version --socket --config --libexec-dir"
-	local kinds="start stop policy policy-failed sandbox dns pin refusal alert cut tamper suppressed"
+	local kinds="start stop policy policy-failed sandbox dns pin refusal alert cut tamper trust-anchor suppressed"
 	local reasons="never-resolved pin-expired blocked-name port-not-allowed protocol-not-allowed always-denied private-address
 		ingress no-sandbox malformed flood forged-source no-rule rule redirection rebinding qtype special-name upstream upstream-tls pin-failed quota alert
 		overload dns-tunneling dga dictionary-dga bogus"

@@ -50,7 +50,7 @@ complete -c postern -n '__postern_in sandbox' -l fail-open -d 'answer names that
 complete -c postern -n '__postern_in audit' -s f -l follow -d 'go on with what is added'
 complete -c postern -n '__postern_in audit' -s n -l lines -x -d 'only the last'
 complete -c postern -n '__postern_in audit' -l since -x -a '90s 10m 2h 1d' -d 'not older'
-complete -c postern -n '__postern_in audit' -l kind -x -a 'start stop policy policy-failed sandbox dns pin refusal alert cut tamper suppressed'
+complete -c postern -n '__postern_in audit' -l kind -x -a 'start stop policy policy-failed sandbox dns pin refusal alert cut tamper trust-anchor suppressed'
 complete -c postern -n '__postern_in audit' -l action -x -a 'allow alert block refuse drop would-block' -d 'only what was done so'
 complete -c postern -n '__postern_in audit' -l reason -x -a 'never-resolved pin-expired blocked-name port-not-allowed protocol-not-allowed always-denied private-address ingress no-sandbox malformed flood forged-source no-rule rule redirection rebinding qtype special-name upstream upstream-tls pin-failed quota alert overload dns-tunneling dga dictionary-dga bogus'
 complete -c postern -n '__postern_in audit' -l name -x -d 'this name or one below it'

@@ -60,6 +60,8 @@
 	X(RESOLVER, bogus)            \
 	X(RESOLVER, anchors_new)      \
 	X(RESOLVER, anchors_gone)     \
+	X(RESOLVER, anchor_looks)     \
+	X(RESOLVER, anchor_looks_failed) \
 	X(RESOLVER, protection_matches) \
 	X(RESOLVER, protection_full)  \
 	X(RESOLVER, would_block)      \

@@ -37,6 +37,7 @@ enum event_kind {
 	EVENT_ALERT,	    /* packets let through and recorded: an ALERT rule, or audit mode */
 	EVENT_CUT,	    /* an established flow ended because the policy no longer allows it */
 	EVENT_TAMPER,	    /* someone else changed our table: pid, exe = writer */
+	EVENT_ANCHOR,	    /* a trust anchor changed, or a negative one is in force or has ended: text says which */
 	EVENT_SUPPRESSED,   /* count events of reason were not recorded one by one */
 	EVENT_KIND_COUNT
 };

@@ -139,12 +139,27 @@ struct image_anchor {
 	uint8_t digest[48];
 };
 
+struct anchors; /* postern/anchor.h */
+
+#define IMAGE_NEGATIVE_MAX 4
+
+/* A negative trust anchor (RFC 7646): the zone and what is below it counts as unsigned until then. */
+struct image_negative {
+	uint32_t zone; /* wire, lower case; never the root */
+	uint32_t reserved;
+	uint64_t until_s; /* since 1970 */
+};
+
+/* What the compiler found where the state of managed anchors is kept. */
+enum image_anchor_file { IMAGE_ANCHORS_NONE, IMAGE_ANCHORS_GOOD, IMAGE_ANCHORS_BAD };
+
 /* postern.conf: every member has a default, stated in postern.conf(5). */
 struct image_settings {
 	uint32_t pin_min_s, pin_max_s, pin_grace_s, pin_margin_s;
 	uint32_t pins_per_name, pins_per_rule, pins_per_sandbox;
 	struct image_output audit_outputs[AUDIT_FORMAT_COUNT];
 	uint32_t audit_directory; /* string; empty: standard error */
+	uint32_t anchor_directory; /* string; empty: the state of managed anchors is not kept */
 	uint32_t audit_rotate_bytes, audit_keep; /* bytes of one file, number of old ones */
 	uint32_t audit_per_sandbox; /* decisions about names of one sandbox told apart in a window; 2..IMAGE_RECORDS_MAX */
 	uint32_t audit_window_ms; /* equal events within it are one event with a count */
@@ -159,6 +174,8 @@ struct image_settings {
 	uint16_t local_stub_port; /* first of SANDBOX_LOCAL_MAX */
 	uint8_t audit_all_queries; /* record permitted lookups too */
 	uint8_t dnssec; /* answers are validated by the anchors */
+	uint8_t anchors_managed; /* they follow their zones: RFC 5011 */
+	uint8_t anchor_file; /* enum image_anchor_file */
 	uint8_t trust_ad; /* the upstreams' AD is told on: the way to them is trusted */
 	uint8_t upstream_cookies; /* DNS cookies are sent to them, and demanded of those that do them */
 	uint8_t prefetch; /* names in use are asked again before their end */
@@ -209,6 +226,10 @@ uint32_t image_n_records(const struct image *im);
 const struct image_record *image_record(const struct image *im, uint32_t i);
 uint32_t image_n_anchors(const struct image *im);
 const struct image_anchor *image_anchor(const struct image *im, uint32_t i);
+/* The state of managed anchors as it was on disk; NULL where there was none, or none that could be believed. */
+const struct anchors *image_anchor_state(const struct image *im);
+uint32_t image_n_negative(const struct image *im);
+const struct image_negative *image_negative(const struct image *im, uint32_t i);
 uint32_t image_n_files(const struct image *im);
 const struct image_file *image_file(const struct image *im, uint32_t i);
 

@@ -130,6 +130,10 @@ void image_build_zone(struct image_builder *b, const struct build_zone *z);
 void image_build_record(struct image_builder *b, const struct build_record *r);
 /* anchor->zone is not looked at. Padding of the digest is zero. */
 void image_build_anchor(struct image_builder *b, const struct dns_name *zone, const struct image_anchor *anchor);
+struct anchors; /* postern/anchor.h */
+/* At most once; @a is valid. */
+void image_build_anchor_state(struct image_builder *b, const struct anchors *a);
+void image_build_negative(struct image_builder *b, const struct dns_name *zone, uint64_t until_s);
 void image_build_file(
 	struct image_builder *b, const char *path, const uint8_t sha256[static 32], uint32_t policy);
 

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "postern/anchor.h"
 #include "postern/dns.h"
 #include "postern/event.h"
 #include "postern/sandbox.h"
@@ -80,6 +81,11 @@ enum message_type {
 	/* a process that is not always there */
 	MSG_START,	    /* gate -> standby: fds = channel and lifeline of the process to be started */
 	MSG_STARTED,	    /* standby -> gate */
+	/* trust anchors that follow their zones */
+	MSG_ANCHORS,	    /* gate -> resolver: what is believed; before the image, and when it changes; -> control: before a status */
+	MSG_ANCHORS_SEEN,   /* resolver -> gate: a look at a zone's keys */
+	MSG_ANCHORS_KEEP,   /* gate -> policy: to be written down */
+	MSG_ANCHORS_KEPT,   /* policy -> gate: it is, or why not */
 	MSG_TYPE_COUNT
 };
 
@@ -219,7 +225,33 @@ struct msg_upstreams { /* those of the image, its first ones */
 	struct upstream_row rows[UPSTREAM_ROWS_MAX];
 };
 
-struct msg_status {
+struct msg_anchors {
+	struct message_header h;
+	struct anchors anchors;
+};
+
+struct msg_anchors_seen {
+	struct message_header h;
+	struct anchor_seen seen;
+};
+
+struct msg_anchors_keep { /* one at a time: not before the last one's answer */
+	struct message_header h;
+	char directory[ANCHOR_DIRECTORY_MAX];
+	struct anchors anchors;
+};
+
+struct msg_anchors_kept {
+	struct message_header h;
+	int32_t error; /* 0 or negative errno */
+};
+
+struct negative_row {
+	struct dns_name zone;
+	uint64_t until_s; /* seconds since 1970 */
+};
+
+struct msg_status { /* behind msg_anchors of the same number */
 	struct message_header h;
 	uint32_t generation;
 	uint32_t n_sandboxes;
@@ -232,6 +264,12 @@ struct msg_status {
 	int32_t pids[ROLE_COUNT];
 	uint32_t n_upstreams;
 	struct upstream_row upstreams[UPSTREAM_ROWS_MAX];
+	uint8_t anchors_managed; /* 1: answers are validated, and the anchors follow their zones */
+	uint8_t anchor_file;	 /* enum image_anchor_file: what was found at start */
+	uint8_t anchors_kept;	 /* 1: their state is on disk */
+	int32_t anchors_error;	 /* of the last attempt to write it: 0 or negative errno */
+	uint32_t n_negative;
+	struct negative_row negative[IMAGE_NEGATIVE_MAX];
 };
 
 struct msg_cursor { /* PINS_ASK, SANDBOXES_ASK: rows from @cursor on; 0 at first */

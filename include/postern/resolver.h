@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "postern/anchor.h"
 #include "postern/counters.h"
 #include "postern/dns.h"
 #include "postern/forward.h"
@@ -95,6 +96,8 @@ struct resolver_ports {
 	/* Hands a record out. Negative: no room now, ask again; with @last_chance it is gone then, and counted. */
 	int (*record)(void *ctx, const struct decision_record *d, bool last_chance);
 	uint32_t (*random)(void *ctx);
+	/* A look at an anchored zone's keys, for the gate. Negative: cannot; it is looked at again soon. */
+	int (*seen)(void *ctx, const struct anchor_seen *s);
 };
 
 struct resolver;
@@ -115,6 +118,11 @@ uint64_t resolver_deadline(const struct resolver *r);
  * @im until the next one is set; NULL denies all.
  */
 void resolver_set_image(struct resolver *r, const struct image *im, uint32_t generation);
+/*
+ * The trust anchors of now (@a is valid), in place of those of the image where they are managed: before the image that they belong to,
+ * and when they change. Where one is no longer believed, everything cached is forgotten.
+ */
+void resolver_set_anchors(struct resolver *r, const struct anchors *a);
 /* Added or changed; @s is valid (sandbox_valid()), its slot below SANDBOX_MAX, else -EINVAL. */
 POSTERN_MUST_CHECK int resolver_set_sandbox(struct resolver *r, const struct sandbox *s);
 void resolver_remove_sandbox(struct resolver *r, uint16_t slot);

@@ -55,6 +55,54 @@ static void print_upstreams(const json_t *upstreams)
 	}
 }
 
+static void print_anchored_zone(const json_t *zone)
+{
+	const char *seen = member_text(zone, "seen");
+	json_t *k;
+	size_t i;
+
+	printf("anchors   ");
+	print_safe(stdout, member_text(zone, "zone"));
+	printf(" last seen ");
+	print_word(seen[0] ? COLOUR_NONE : COLOUR_WARN, seen[0] ? seen : "never");
+	json_array_foreach(json_object_get(zone, "keys"), i, k) {
+		const char *state = member_text(k, "state"), *until = member_text(k, "until");
+
+		printf("\n          key %lld algorithm %lld ", (long long)member_number(k, "tag"), (long long)member_number(k, "algorithm"));
+		print_word(strcmp(state, "valid") == 0 ? COLOUR_NONE : COLOUR_WARN, state);
+		print_safe(stdout, " since ");
+		print_safe(stdout, member_text(k, "since"));
+		print_safe(stdout, until[0] ? ", until " : "");
+		print_safe(stdout, until);
+		if (json_is_true(json_object_get(k, "configured")))
+			printf(", configured");
+	}
+	putchar('\n');
+}
+
+/* What is believed of DNSSEC, and what is not looked at for now. */
+static void print_anchors(const json_t *status)
+{
+	const char *error = member_text(status, "anchors_error");
+	json_t *row;
+	size_t i;
+
+	json_array_foreach(json_object_get(status, "trust_anchors"), i, row)
+		print_anchored_zone(row);
+	if (error[0]) {
+		print_word(COLOUR_WARN, "          their state cannot be written: ");
+		print_safe(stdout, error);
+		putchar('\n');
+	}
+	json_array_foreach(json_object_get(status, "negative_trust_anchors"), i, row) {
+		print_word(COLOUR_WARN, "unchecked ");
+		print_safe(stdout, member_text(row, "zone"));
+		print_safe(stdout, " until ");
+		print_safe(stdout, member_text(row, "until"));
+		putchar('\n');
+	}
+}
+
 static void print_status(const json_t *status)
 {
 	const json_t *pids = json_object_get(status, "pids");
@@ -74,6 +122,7 @@ static void print_status(const json_t *status)
 	print_safe(stdout, member_text(status, "renewal"));
 	putchar('\n');
 	print_upstreams(json_object_get(status, "upstreams"));
+	print_anchors(status);
 	printf("\n%-10s %-8s counters\n", "process", "pid");
 	json_object_foreach(json_object_get(status, "counters"), process, counters)
 		print_process(process, counters, member_number(pids, process));

@@ -26,11 +26,60 @@ static const struct {
 	{"resolver", "anchors_new", "a zone of trust_anchors has keys that are no anchor: it changes them", "install the newest dns-root-data; postern reload",
 		FINDING_WARNING},
 	{"resolver", "anchors_gone", "trust anchors that their zone does not use", "remove them, unless they are keys to come", FINDING_NOTE},
+	{"resolver", "anchor_looks_failed", "the keys of an anchored zone could not be seen, or none that is believed has signed them",
+		"postern status says which; the upstreams have to pass signatures on", FINDING_WARNING},
 	{"tls", "handshakes_failed", "an upstream could not prove over TLS that it is what upstreams names; nothing was asked there",
 		"journalctl -u posternd, which says which and why; then upstreams in postern.conf", FINDING_WARNING},
 	{"resolver", "upstream_mismatches", "answers came that fit no question: a broken or hostile upstream path", "check upstreams in postern.conf",
 		FINDING_WARNING},
 };
+
+static void look_at_zone(struct doctor *d, const json_t *zone)
+{
+	const char *name = member_text(zone, "zone");
+	unsigned int trusted = 0;
+	json_t *k;
+	size_t i;
+
+	json_array_foreach(json_object_get(zone, "keys"), i, k) {
+		const char *state = member_text(k, "state");
+		bool configured = json_is_true(json_object_get(k, "configured"));
+
+		trusted += strcmp(state, "valid") == 0 || strcmp(state, "missing") == 0;
+		if (strcmp(state, "pending") == 0)
+			doctor_find(d, FINDING_NOTE, "none needed, or sooner by the newest dns-root-data and postern reload",
+				"zone %s shows a new key %lld, which is believed from %s on", name, (long long)member_number(k, "tag"),
+				member_text(k, "until"));
+		if (configured && (strcmp(state, "revoked") == 0 || strcmp(state, "removed") == 0))
+			doctor_find(d, FINDING_WARNING, "install the newest dns-root-data, or correct trust_anchors; postern reload",
+				"key %lld of zone %s stands in trust_anchors, but has revoked itself", (long long)member_number(k, "tag"), name);
+	}
+	if (!trusted)
+		doctor_find(d, FINDING_PROBLEM, "a new anchor from a source that you trust into trust_anchors; postern reload",
+			"zone %s has no key left that is believed: all below it is SERVFAIL", name);
+	if (!member_text(zone, "seen")[0])
+		doctor_find(d, FINDING_NOTE, "postern status; upstreams have to pass signatures on", "the keys of zone %s were not seen yet", name);
+}
+
+/* Trust anchors that follow their zones: RFC 5011; and zones that are not validated for now: RFC 7646. */
+static void look_at_anchors(struct doctor *d)
+{
+	const char *error = member_text(d->status, "anchors_error");
+	json_t *row;
+	size_t i;
+
+	if (strcmp(member_text(d->status, "anchor_file"), "bad") == 0)
+		doctor_find(d, FINDING_WARNING, "journalctl -u posternd says why; find out who changed it: it is kept as anchors.bad",
+			"the state of trust anchors could not be believed at start: validation goes on with those of trust_anchors");
+	if (error[0])
+		doctor_find(d, FINDING_WARNING, "let user postern-policy write trust_anchor_directory: systemd-tmpfiles --create",
+			"the state of trust anchors cannot be written (%s): a restart forgets keys that wait", error);
+	json_array_foreach(json_object_get(d->status, "trust_anchors"), i, row)
+		look_at_zone(d, row);
+	json_array_foreach(json_object_get(d->status, "negative_trust_anchors"), i, row)
+		doctor_find(d, FINDING_WARNING, "remove it from negative_trust_anchors once the zone is good again",
+			"zone %s is not validated until %s", member_text(row, "zone"), member_text(row, "until"));
+}
 
 void doctor_daemon(struct doctor *d)
 {
@@ -48,6 +97,7 @@ void doctor_daemon(struct doctor *d)
 		if (n)
 			doctor_find(d, signs[i].weight, signs[i].cure, "%s (%lld since start)", signs[i].means, (long long)n);
 	}
+	look_at_anchors(d);
 }
 
 static void look_at_interface(struct doctor *d, const char *sandbox, const char *name)

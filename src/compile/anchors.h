@@ -12,4 +12,9 @@ void config_anchors(struct compile *c, const struct node *root, uint8_t *ret_dns
 /* The file at @path; named by @from. */
 void anchors_file(struct compile *c, struct spot from, const char *path);
 
+/* The setting `trust_anchor_directory`, and the state that is kept there; one that cannot be believed is a warning. */
+void config_anchor_state(struct compile *c, const struct node *root, struct image_settings *s);
+/* The section `negative_trust_anchors`: RFC 7646. */
+void config_negative(struct compile *c, const struct node *root);
+
 #endif

@@ -60,7 +60,8 @@ static const struct member members[] = {
 	{"local_stub_port", NODE_INTEGER, false}, {"answer_ttl_max_s", NODE_INTEGER, false},
 	{"upstream_timeout_ms", NODE_INTEGER, false}, {"upstream_tries", NODE_INTEGER, false},
 	{"forward", NODE_LIST, false}, {"records", NODE_LIST, false}, {"hosts_file", NODE_STRING, false},
-	{"dnssec", NODE_STRING, false}, {"trust_anchors", NODE_STRING, false},
+	{"dnssec", NODE_STRING, false}, {"trust_anchors", NODE_STRING, false}, {"manage_trust_anchors", NODE_BOOLEAN, false},
+	{"trust_anchor_directory", NODE_STRING, false}, {"negative_trust_anchors", NODE_LIST, false},
 	{"stale_max_s", NODE_INTEGER, false}, {"prefetch", NODE_BOOLEAN, false},
 	{"upstream_cookies", NODE_BOOLEAN, false}, {0},
 };
@@ -162,6 +163,9 @@ static void read_settings(struct compile *c, const struct node *root)
 	read_flag(root, "forward_others", &s.forward_others);
 	read_flag(root, "trust_ad", &s.trust_ad);
 	config_anchors(c, root, &s.dnssec);
+	read_flag(root, "manage_trust_anchors", &s.anchors_managed);
+	config_anchor_state(c, root, &s);
+	config_negative(c, root);
 	read_flag(root, "prefetch", &s.prefetch);
 	read_flag(root, "upstream_cookies", &s.upstream_cookies);
 	read_flag(audit, "all_queries", &s.audit_all_queries);

@@ -2,7 +2,8 @@
 /*
  * The child of posternd. Each compile runs in a forked worker: its memory returns when it ends, and a worker that
  * dies on a file costs one answer, "not good", and not the daemon. Meanwhile pings are answered. A compile that is
- * asked for while one runs waits for its turn; a third one is out of protocol.
+ * asked for while one runs waits for its turn; a third one is out of protocol. The state of trust anchors is written by a worker
+ * too (one at a time), so that a disk that stalls stalls nothing else.
  *
  * Privileges: those of the role "policy", entered before READY is sent.
  */
@@ -18,6 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "anchor_state.h"
 #include "compile.h"
 #include "postern/channel.h"
 #include "postern/clock.h"
@@ -26,6 +28,7 @@
 #include "postern/role.h"
 
 #define COMPILE_LIMIT_MS (10 * 60 * 1000) /* then the worker is ended */
+#define KEEP_LIMIT_MS (60 * 1000)
 
 /* What a compile is asked with. */
 struct job {
@@ -39,6 +42,13 @@ struct outcome {
 	uint32_t n_errors, n_warnings;
 };
 
+/* Writes the state of trust anchors. */
+struct keeper {
+	pid_t pid; /* 0: none */
+	uint32_t seq;
+	uint64_t deadline_ms;
+};
+
 struct server {
 	const char *config;
 	struct channel channel;
@@ -46,6 +56,7 @@ struct server {
 	struct job running, waiting;
 	pid_t worker; /* 0: none */
 	uint64_t deadline_ms;
+	struct keeper keeper;
 	struct outcome *outcome;
 	uint64_t counters[COUNTERS_MAX];
 };
@@ -117,16 +128,26 @@ static int start(struct server *s, struct job job)
 	return rc;
 }
 
-/* The worker has ended: its answer, and the next job. */
-static int reap(struct server *s)
+/* The keeper has ended, if it has. Its exit status is an errno. */
+static int reap_keeper(struct server *s)
 {
-	struct signalfd_siginfo info;
+	struct msg_anchors_kept m = {.h.seq = s->keeper.seq};
+	int status;
+
+	if (!s->keeper.pid || waitpid(s->keeper.pid, &status, WNOHANG) != s->keeper.pid)
+		return 0;
+	s->keeper.pid = 0;
+	m.error = WIFEXITED(status) ? -WEXITSTATUS(status) : -EIO;
+	return channel_send(&s->channel, MSG_ANCHORS_KEPT, &m, NULL, 0);
+}
+
+/* The worker has ended, if it has: its answer, and the next job. */
+static int reap_worker(struct server *s)
+{
 	struct job next = s->waiting;
 	char why[96];
 	int status, rc;
 
-	if (read(s->signal_fd, &info, sizeof(info)) < 0 && errno != EAGAIN)
-		return -errno;
 	if (!s->worker || waitpid(s->worker, &status, WNOHANG) != s->worker)
 		return 0;
 	s->worker = 0;
@@ -141,6 +162,37 @@ static int reap(struct server *s)
 	job_close(&s->running);
 	s->waiting = no_job;
 	return rc < 0 || next.image_fd < 0 ? rc : start(s, next);
+}
+
+static int reap(struct server *s)
+{
+	struct signalfd_siginfo info;
+	int rc;
+
+	if (read(s->signal_fd, &info, sizeof(info)) < 0 && errno != EAGAIN)
+		return -errno;
+	rc = reap_keeper(s);
+	return rc < 0 ? rc : reap_worker(s);
+}
+
+POSTERN_NORETURN static void keep(const struct msg_anchors_keep *m)
+{
+	int rc = anchor_file_store(m->directory, &m->anchors);
+
+	_exit(rc < 0 && rc > -256 ? -rc : rc < 0 ? EIO : 0);
+}
+
+static int take_anchors(struct server *s, const struct msg_anchors_keep *m)
+{
+	if (s->keeper.pid || !anchors_valid(&m->anchors) || !memchr(m->directory, '\0', sizeof(m->directory)))
+		return -EPROTO;
+	s->keeper = (struct keeper){fork(), m->h.seq, clock_now_ms() + KEEP_LIMIT_MS};
+	if (s->keeper.pid == 0)
+		keep(m);
+	if (s->keeper.pid > 0)
+		return 0;
+	s->keeper.pid = 0;
+	return channel_send(&s->channel, MSG_ANCHORS_KEPT, &(struct msg_anchors_kept){.h.seq = m->h.seq, .error = -EAGAIN}, NULL, 0);
 }
 
 static int take_compile(struct server *s, const struct message_header *h, const int *fds)
@@ -175,6 +227,8 @@ static int receive(struct server *s)
 		return pong(s, &m.h);
 	if (m.h.type == MSG_COMPILE)
 		return take_compile(s, &m.h, fds);
+	if (m.h.type == MSG_ANCHORS_KEEP)
+		return take_anchors(s, (const struct msg_anchors_keep *)&m);
 	for (unsigned int i = 0; i < CHANNEL_FDS_MAX; i++)
 		if (fds[i] >= 0)
 			close(fds[i]);
@@ -187,7 +241,7 @@ static int serve(struct server *s)
 	int rc = 0;
 
 	while (rc == 0) {
-		if (poll(p, ARRAY_LEN(p), s->worker ? 1000 : -1) < 0 && errno != EINTR)
+		if (poll(p, ARRAY_LEN(p), s->worker || s->keeper.pid ? 1000 : -1) < 0 && errno != EINTR)
 			return -errno;
 		if (p[1].revents)
 			rc = reap(s);
@@ -195,6 +249,8 @@ static int serve(struct server *s)
 			rc = receive(s);
 		if (s->worker && clock_now_ms() > s->deadline_ms)
 			kill(s->worker, SIGKILL);
+		if (s->keeper.pid && clock_now_ms() > s->keeper.deadline_ms)
+			kill(s->keeper.pid, SIGKILL);
 	}
 	return rc;
 }

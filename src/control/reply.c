@@ -5,6 +5,7 @@
  */
 #include "reply.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "config.h"
@@ -219,7 +220,76 @@ static void put_upstreams(struct json_out *j, const struct msg_status *m)
 	json_out_close(j, ']');
 }
 
-void reply_status(struct reply *r, const struct request *req, const struct msg_status *m)
+static void put_time(struct json_out *j, const char *key, uint64_t wall_s)
+{
+	char text[CLOCK_TEXT_MAX];
+
+	if (wall_s && wall_s < UINT64_MAX / 1000000u)
+		json_out_str(j, key, clock_format(wall_s * 1000000u, text));
+}
+
+static void put_anchor(struct json_out *j, const struct anchor_key *k)
+{
+	char digest[2 * sizeof(k->ds.digest) + 1];
+
+	for (unsigned int i = 0; i < k->ds.digest_len; i++)
+		snprintf(digest + 2 * i, 3, "%02x", k->ds.digest[i]);
+	json_out_open(j, NULL, '{');
+	json_out_u64(j, "tag", k->ds.tag);
+	json_out_u64(j, "algorithm", k->ds.algorithm);
+	json_out_u64(j, "digest_type", k->ds.digest_type);
+	json_out_str(j, "digest", digest);
+	json_out_str(j, "state", anchor_state_text((enum anchor_state)k->state));
+	json_out_bool(j, "configured", k->configured);
+	put_time(j, "since", k->since_s);
+	put_time(j, "until", k->until_s);
+	json_out_close(j, '}');
+}
+
+static void put_anchored_zone(struct json_out *j, const struct anchors *a, uint32_t zone)
+{
+	char name[DNS_NAME_TEXT_MAX];
+
+	json_out_open(j, NULL, '{');
+	json_out_str(j, "zone", dns_name_to_text(&a->zones[zone].name, name));
+	put_time(j, "seen", a->zones[zone].seen_s);
+	json_out_open(j, "keys", '[');
+	for (uint32_t i = 0; i < a->n_keys; i++)
+		if (a->keys[i].zone == zone)
+			put_anchor(j, &a->keys[i]);
+	json_out_close(j, ']');
+	json_out_close(j, '}');
+}
+
+/* Nothing of a daemon that does not validate. */
+static void put_anchors(struct json_out *j, const struct anchors *a, const struct msg_status *m)
+{
+	static const char *const files[] = {[IMAGE_ANCHORS_NONE] = "none", [IMAGE_ANCHORS_GOOD] = "good", [IMAGE_ANCHORS_BAD] = "bad"};
+	char name[DNS_NAME_TEXT_MAX];
+
+	if (m->anchors_managed) {
+		json_out_str(j, "anchor_file", files[m->anchor_file]);
+		json_out_bool(j, "anchors_kept", m->anchors_kept && !m->anchors_error);
+		if (m->anchors_error)
+			json_out_str(j, "anchors_error", strerror(-m->anchors_error));
+		json_out_open(j, "trust_anchors", '[');
+		for (uint32_t i = 0; i < a->n_zones; i++)
+			put_anchored_zone(j, a, i);
+		json_out_close(j, ']');
+	}
+	if (m->n_negative == 0)
+		return;
+	json_out_open(j, "negative_trust_anchors", '[');
+	for (uint32_t i = 0; i < m->n_negative; i++) {
+		json_out_open(j, NULL, '{');
+		json_out_str(j, "zone", dns_name_to_text(&m->negative[i].zone, name));
+		put_time(j, "until", m->negative[i].until_s);
+		json_out_close(j, '}');
+	}
+	json_out_close(j, ']');
+}
+
+void reply_status(struct reply *r, const struct request *req, const struct anchors *anchors, const struct msg_status *m)
 {
 	struct json_out j;
 
@@ -227,6 +297,7 @@ void reply_status(struct reply *r, const struct request *req, const struct msg_s
 	if (req->op == OP_STATUS) {
 		put_daemon(&j, m);
 		put_upstreams(&j, m);
+		put_anchors(&j, anchors, m);
 	}
 	put_counters(&j, m);
 	line_end(r, &j);
@@ -282,6 +353,14 @@ static bool ends(const char *s, size_t cap)
 
 bool reply_status_valid(const struct msg_status *m)
 {
+	struct dns_name name;
+
+	if (m->n_negative > IMAGE_NEGATIVE_MAX || m->anchor_file > IMAGE_ANCHORS_BAD || m->anchors_error > 0 ||
+		m->anchors_error <= -4096)
+		return false;
+	for (uint32_t i = 0; i < m->n_negative; i++)
+		if (dns_name_from_wire(m->negative[i].zone.wire, m->negative[i].zone.len, &name) < 0)
+			return false;
 	return upstream_rows_valid(m->upstreams, m->n_upstreams);
 }
 

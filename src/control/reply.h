@@ -32,7 +32,7 @@ void reply_diagnostic(struct reply *r, const struct request *req, const char *te
 
 /* The last line of a reply: it has the member "ok". */
 void reply_rows(struct reply *r, const struct request *req, unsigned int n_rows);
-void reply_status(struct reply *r, const struct request *req, const struct msg_status *m);
+void reply_status(struct reply *r, const struct request *req, const struct anchors *anchors, const struct msg_status *m);
 void reply_result(struct reply *r, const struct request *req, const struct msg_result *m);
 void reply_reloaded(struct reply *r, const struct request *req, const struct msg_result *m);
 /* @code: one of the words of postern-control(7). */

@@ -165,6 +165,7 @@ bool session_step(struct session *s, uint32_t seq, union message_buffer *ret_mes
 	*ret_type = question(s, ret_message);
 	ret_message->h.seq = s->seq = seq;
 	s->asked = true;
+	memset(&s->anchors, 0, sizeof(s->anchors));
 	return true;
 }
 
@@ -232,10 +233,20 @@ static const enum message_type answers[] = {
 };
 static_assert(ARRAY_LEN(answers) == OP_COUNT, "an answer to every op");
 
+static int on_anchors(struct session *s, const struct msg_anchors *m)
+{
+	if (!s->asked || m->h.seq != s->seq || answers[s->request.op] != MSG_STATUS || !anchors_valid(&m->anchors))
+		return -EPROTO;
+	s->anchors = m->anchors;
+	return 0;
+}
+
 int session_answer(struct session *s, const union message_buffer *m, int fd)
 {
 	enum message_type type = (enum message_type)m->h.type;
 
+	if (type == MSG_ANCHORS) /* the first half of a status */
+		return on_anchors(s, (const struct msg_anchors *)m);
 	/* A reload that could not even begin has no diagnostics, so it comes as a plain result. */
 	if (!s->asked || m->h.seq != s->seq ||
 		(answers[s->request.op] != type && !(s->request.op == OP_RELOAD && type == MSG_RESULT)))
@@ -244,7 +255,7 @@ int session_answer(struct session *s, const union message_buffer *m, int fd)
 	if (type == MSG_STATUS) {
 		if (!reply_status_valid((const struct msg_status *)m))
 			return -EPROTO;
-		reply_status(&s->reply, &s->request, (const struct msg_status *)m);
+		reply_status(&s->reply, &s->request, &s->anchors, (const struct msg_status *)m);
 		finish(s);
 		return 0;
 	}

@@ -28,6 +28,7 @@ struct session {
 	uint32_t cursor; /* next page of a stream, 0: none */
 	uint32_t n_rows;
 	struct request request;
+	struct anchors anchors; /* came for a status that has not yet */
 	/* of a reload: text that is still to be passed on, then the result */
 	int text_fd;
 	int64_t text_at;

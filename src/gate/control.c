@@ -34,6 +34,8 @@ static void status(struct gate *g, uint32_t seq)
 		[PINS_ADOPTED] = COUNTER_GATE_pins_adopted, [PINS_FULL] = COUNTER_GATE_pin_table_full,
 		[PINS_COMMITS] = COUNTER_GATE_commits};
 
+	struct msg_anchors anchors;
+
 	for (unsigned int c = 0; c < PINS_COUNTER_COUNT; c++)
 		g->counters[map[c]] = pins_counter(g->pins, (enum pins_counter)c);
 	g->counters[COUNTER_GATE_pins_live] = m.n_pins;
@@ -45,7 +47,9 @@ static void status(struct gate *g, uint32_t seq)
 	}
 	m.n_upstreams = g->upstreams.n;
 	memcpy(m.upstreams, g->upstreams.rows, sizeof(m.upstreams));
-	sent(channel_send(to_control(g), MSG_STATUS, &m, NULL, 0));
+	gate_anchors_status(g, &m, &anchors);
+	if (channel_send(to_control(g), MSG_ANCHORS, &anchors, NULL, 0) == 0)
+		sent(channel_send(to_control(g), MSG_STATUS, &m, NULL, 0));
 }
 
 static void fill_pin_row(const struct gate *g, uint32_t pin, struct pin_row *row)

@@ -154,6 +154,12 @@ static void dispatch(struct gate *g, enum role from, const union message_buffer 
 	case MSG_UPSTREAMS:
 		upstreams(g, (const struct msg_upstreams *)m);
 		return;
+	case MSG_ANCHORS_SEEN:
+		gate_anchors_seen(g, (const struct msg_anchors_seen *)m);
+		return;
+	case MSG_ANCHORS_KEPT:
+		gate_anchors_kept(g, (const struct msg_anchors_kept *)m);
+		return;
 	case MSG_IMAGE_READY:
 		c->generation = ((const struct msg_image *)m)->generation;
 		/* its decisions by the old image came before this message */
@@ -248,6 +254,7 @@ static void tick(struct gate *g, unsigned int n, uint64_t due_ms, uint64_t now_m
 		return;
 	(void)pins_tick(g->pins, g->sandboxes, now_ms);
 	tell_notes(g);
+	gate_anchors_tick(g, now_ms);
 	if (n % CGROUPS_EVERY_TICKS == 0)
 		gate_cgroups_look(g);
 	if (g->notify.watchdog_us && n % PING_EVERY_TICKS == 0)

@@ -55,6 +55,20 @@ struct pin_events {
 	struct msg_event waiting[PINS_BATCH_MAX];
 };
 
+/* Trust anchors that follow their zones: anchors.c. */
+struct gate_anchors {
+	struct anchors table; /* empty where they are not managed */
+	bool dirty;	      /* differs from what is on disk */
+	bool keeping;	      /* is being written */
+	bool kept;
+	int error;	      /* of the last attempt to write it */
+	uint8_t file;	      /* enum image_anchor_file: found at start */
+	uint64_t keep_ms;     /* not written before */
+	uint64_t looks_ms;    /* when looks_left was last raised */
+	uint32_t looks_left;
+	uint8_t ended;	      /* a bit for each negative anchor of the image that has */
+};
+
 struct gate {
 	struct options options;
 	struct asking_uids uids;
@@ -63,6 +77,7 @@ struct gate {
 	struct notify notify;
 	struct gate_kernel kernel;
 	struct gate_policy policy;
+	struct gate_anchors anchors;
 	struct sandboxes *sandboxes;
 	struct pins *pins;
 	struct event_sink audit;
@@ -121,6 +136,17 @@ void gate_cut(struct gate *g, const bool *changed_slots, const struct sandbox *g
 /* control.c */
 void gate_control(struct gate *g, const union message_buffer *m);
 void gate_reloaded(struct gate *g, int error, const struct msg_compiled *m, int diagnostics_fd);
+
+/* anchors.c: trust anchors, as RFC 5011 has them */
+/* The image in force is new; @first: take over what was on disk. The resolver is told, before it gets the image. */
+POSTERN_MUST_CHECK int gate_anchors_load(struct gate *g, bool first);
+void gate_anchors_seen(struct gate *g, const struct msg_anchors_seen *m);
+void gate_anchors_kept(struct gate *g, const struct msg_anchors_kept *m);
+void gate_anchors_tick(struct gate *g, uint64_t now_ms);
+/* Puts on record, and into the log, which zones are not validated for now. */
+void gate_say_negative(struct gate *g);
+/* Their part of a status; the table, for the message in front of it. */
+void gate_anchors_status(const struct gate *g, struct msg_status *m, struct msg_anchors *ret_anchors);
 
 /* events.c: the gate's own audit events */
 /* Puts on record, and into the log, that a sandbox is in audit mode or fails open; nothing of others. */

@@ -201,6 +201,8 @@ static int tell_everybody(struct gate *g, const struct next *n, const struct san
 
 	if (rc == 0)
 		rc = gate_tls_need(g);
+	if (rc == 0)
+		rc = gate_anchors_load(g, g->policy.generation == 1);
 	for (size_t i = 0; rc == 0 && i < ARRAY_LEN(readers); i++) {
 		struct msg_image m = {.generation = g->policy.generation};
 
@@ -349,6 +351,7 @@ void gate_compiled(struct gate *g, const struct msg_compiled *m)
 		gate_event_policies(g);
 		for (uint16_t i = sandboxes_next(g->sandboxes, 0); i != SANDBOX_NONE; i = sandboxes_next(g->sandboxes, i + 1u))
 			gate_say_loose(g, sandboxes_get(g->sandboxes, i));
+		gate_say_negative(g);
 		say_up(g);
 	} else if (first) {
 		gate_fail(g, "no policy, and so nothing is allowed", rc);

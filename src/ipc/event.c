@@ -12,7 +12,7 @@ static const char *const kinds[] = {
 	[EVENT_START] = "start", [EVENT_STOP] = "stop", [EVENT_POLICY] = "policy",
 	[EVENT_POLICY_FAILED] = "policy-failed", [EVENT_SANDBOX] = "sandbox", [EVENT_DNS] = "dns", [EVENT_PIN] = "pin",
 	[EVENT_REFUSAL] = "refusal", [EVENT_ALERT] = "alert", [EVENT_CUT] = "cut", [EVENT_TAMPER] = "tamper",
-	[EVENT_SUPPRESSED] = "suppressed",
+	[EVENT_ANCHOR] = "trust-anchor", [EVENT_SUPPRESSED] = "suppressed",
 };
 static_assert(ARRAY_LEN(kinds) == EVENT_KIND_COUNT, "a word for every kind");
 

@@ -58,6 +58,10 @@ static const struct {
 	[MSG_TLS_ANSWER] = {"tls-answer", sizeof(struct msg_tls_answer), R(TLS), R(RESOLVER), 0},
 	[MSG_TLS_FAILED] = {"tls-failed", sizeof(struct msg_tls_ref), R(TLS), R(RESOLVER), 0},
 	[MSG_UPSTREAMS] = {"upstreams", sizeof(struct msg_upstreams), R(RESOLVER), R(GATE), 0},
+	[MSG_ANCHORS] = {"anchors", sizeof(struct msg_anchors), R(GATE), R(RESOLVER) | R(CONTROL), 0},
+	[MSG_ANCHORS_SEEN] = {"anchors-seen", sizeof(struct msg_anchors_seen), R(RESOLVER), R(GATE), 0},
+	[MSG_ANCHORS_KEEP] = {"anchors-keep", sizeof(struct msg_anchors_keep), R(GATE), R(POLICY), 0},
+	[MSG_ANCHORS_KEPT] = {"anchors-kept", sizeof(struct msg_anchors_kept), R(POLICY), R(GATE), 0},
 	[MSG_START] = {"start", sizeof(struct msg_plain), R(GATE), R(STANDBY), 2},
 	[MSG_STARTED] = {"started", sizeof(struct msg_started), R(STANDBY), R(GATE), 0},
 };
@@ -65,7 +69,8 @@ static const struct {
 static_assert(ARRAY_LEN(rows) == MSG_TYPE_COUNT, "a row for every message type");
 static_assert(sizeof(struct msg_event) <= MESSAGE_SIZE_MAX && sizeof(struct msg_status) <= MESSAGE_SIZE_MAX &&
 	sizeof(struct msg_pins) <= MESSAGE_SIZE_MAX && sizeof(struct msg_sandboxes) <= MESSAGE_SIZE_MAX &&
-	sizeof(struct msg_pin_note) <= MESSAGE_SIZE_MAX, "every message fits the receive buffer");
+	sizeof(struct msg_pin_note) <= MESSAGE_SIZE_MAX &&
+	sizeof(struct msg_anchors_keep) <= MESSAGE_SIZE_MAX, "every message fits the receive buffer");
 
 static const char *const role_names[] = {
 	[ROLE_GATE] = "gate", [ROLE_POLICY] = "policy", [ROLE_RESOLVER] = "resolver", [ROLE_VERDICT] = "verdict",

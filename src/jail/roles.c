@@ -42,13 +42,14 @@ static const struct call gate_calls[] = {
 	ANY("openat"), ANY("getdents64"), /* cgroup directories */ ANY("inotify_add_watch"), ANY("statx"), ANY("getuid"), ANY("unlink"),
 };
 
-/* Reads files, forks a worker for each compile. */
+/* Reads files, forks a worker for each compile, and for each time that the state of trust anchors is written. */
 static const struct call policy_calls[] = {
 	ANY("openat"), ANY("open"), ANY("lseek"), ANY("getdents64"), ANY("clone"), ANY("clone3"), ANY("fork"), ANY("wait4"),
 	ANY("waitid"), ANY("ftruncate"), ANY("pread64"), ANY("pwrite64"), ANY("mremap"), ANY("getcwd"), ANY("readlink"), ANY("kill"),
 	ANY("set_robust_list"), ANY("gettid"), ANY("statx"), ANY("faccessat"), ANY("access"), ANY("signalfd4"), ANY("prlimit64"),
 	ANY("rseq"), ANY("set_tid_address"), ANY("ioctl"), ANY("dup"), ANY("fadvise64"), ANY("geteuid"), ANY("getegid"),
 	ANY("getuid"), ANY("getgid"), ANY("getgroups"),
+	ANY("renameat"), ANY("unlinkat"), ANY("fsync"), ANY("fchmod"), /* the state of trust anchors */
 };
 
 /* Sockets to sandboxes and upstreams: IP only. */

@@ -12,6 +12,7 @@
  * each probe instead.
  */
 #include "image_format.h"
+#include "postern/anchor.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -37,6 +38,8 @@ static const size_t element_sizes[] = {
 	[SECTION_ZONES] = sizeof(struct image_zone),
 	[SECTION_RECORDS] = sizeof(struct image_record),
 	[SECTION_ANCHORS] = sizeof(struct image_anchor),
+	[SECTION_ANCHOR_STATE] = sizeof(struct anchors),
+	[SECTION_NEGATIVE] = sizeof(struct image_negative),
 	[SECTION_FILES] = sizeof(struct image_file),
 	[SECTION_SETS] = sizeof(uint32_t),
 	[SECTION_NAMES] = 1,
@@ -88,7 +91,7 @@ static bool settings_ok(const struct image *im)
 		if (!output_ok(im, &s->audit_outputs[i]))
 			return false;
 
-	return im->count[SECTION_SETTINGS] == 1 && string_ok(im, s->audit_directory) && s->pin_min_s > 0 &&
+	return im->count[SECTION_SETTINGS] == 1 && string_ok(im, s->audit_directory) && string_ok(im, s->anchor_directory) && s->pin_min_s > 0 &&
 		s->pin_min_s <= s->pin_max_s && s->pin_max_s <= IMAGE_PIN_MAX_S &&
 		s->pin_grace_s <= IMAGE_PIN_MAX_S && s->pin_margin_s < s->pin_min_s + s->pin_grace_s &&
 		s->upstream_timeout_ms > 0 && s->upstream_tries > 0 && s->queries_per_s > 0 &&

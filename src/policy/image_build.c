@@ -23,6 +23,8 @@ void image_settings_default(struct image_settings *ret_settings)
 		.pins_per_rule = 8192,
 		.pins_per_sandbox = 16384,
 		.audit_directory = IMAGE_NONE,
+		.anchor_directory = IMAGE_NONE,
+		.anchors_managed = 1,
 		.audit_rotate_bytes = 64u << 20,
 		.audit_keep = 8,
 		.audit_per_sandbox = 512,

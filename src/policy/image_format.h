@@ -38,6 +38,8 @@ enum image_section {
 	SECTION_ZONES,
 	SECTION_RECORDS,
 	SECTION_ANCHORS,
+	SECTION_ANCHOR_STATE, /* one or none */
+	SECTION_NEGATIVE,
 	SECTION_FILES,
 	SECTION_SETS,
 	SECTION_NAMES, /* bytes: a filler, then lower-case wire names */

@@ -119,6 +119,12 @@ static void forget(struct resolver *r, struct out_ask *o)
 	o->asked = false;
 }
 
+void task_forget_ask(struct resolver *r, struct task *task)
+{
+	forget(r, &task->out);
+	forget(r, &task->before);
+}
+
 /* The one before becomes the last, and the other way round. */
 static void exchange(struct task *task)
 {
@@ -341,7 +347,9 @@ static void matching_answer(struct resolver *r, struct task *task, const uint8_t
 	r->answer->authentic &= r->settings.trust_ad;
 	task_forget_ask(r, task);
 	tasks_renew_ref(r->tasks, task);
-	if (secure_wanted(r, task))
+	if (task->look)
+		looks_answer(r, task, data, len);
+	else if (secure_wanted(r, task))
 		secure_answer(r, task, data, len);
 	else
 		resolve_answer(r, task);

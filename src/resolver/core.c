@@ -142,18 +142,7 @@ static int fail_now(struct resolver *r, const struct client *c, enum reason reas
 	return end_now(r, c, &o, out);
 }
 
-void task_forget_ask(struct resolver *r, struct task *task)
-{
-	struct out_ask *both[] = {&task->out, &task->before};
-
-	for (size_t i = 0; i < ARRAY_LEN(both); i++) {
-		if (both[i]->asked)
-			r->ports->forget(r->ctx, both[i]->ref);
-		both[i]->asked = false;
-	}
-}
-
-static void task_remove(struct resolver *r, struct task *task)
+void task_remove(struct resolver *r, struct task *task)
 {
 	struct owner *owner = owners_get(r->owners, task->key.slot);
 
@@ -192,6 +181,10 @@ void task_fail(struct resolver *r, struct task *task, enum reason reason)
 {
 	struct outcome o;
 
+	if (task->look) {
+		looks_failed(r, task);
+		return;
+	}
 	if ((reason == REASON_UPSTREAM || reason == REASON_UPSTREAM_TLS) && !task->stale) {
 		if (task->sent)
 			failures_note(r->failures, &task->key, r->now_ms);
@@ -418,6 +411,10 @@ static void task_restart(struct resolver *r, struct task *task)
 	const struct owner *owner = owners_get(r->owners, task->key.slot);
 	struct outcome o;
 
+	if (task->look) {
+		looks_again(r, task);
+		return;
+	}
 	task_forget_ask(r, task);
 	if (!owner || !task->n_waiters) {
 		task_fail(r, task, REASON_OVERLOAD);
@@ -441,8 +438,7 @@ static void task_restart(struct resolver *r, struct task *task)
 	resolve_name(r, task, &task->key.name);
 }
 
-/* @slot: only its tasks, or SANDBOX_NONE: all. */
-static void restart_tasks(struct resolver *r, uint16_t slot)
+void restart_tasks(struct resolver *r, uint16_t slot)
 {
 	struct task *task;
 	unsigned int i = 0;
@@ -485,6 +481,7 @@ void resolver_set_image(struct resolver *r, const struct image *im, uint32_t gen
 	secure_set_image(r);
 	protect_set_image(r);
 	restart_tasks(r, SANDBOX_NONE);
+	looks_set(r, true);
 }
 
 /* What was only counted names the sandbox by its slot. */
@@ -573,6 +570,7 @@ void resolver_advance(struct resolver *r, uint64_t now_ms)
 	if (r->due_ms <= r->now_ms)
 		look_at_tasks(r);
 	ahead_run(r);
+	looks_run(r);
 	if (record_due_ms(r) <= r->now_ms && !flush_until(r, r->now_ms - r->settings.audit_window_ms, false))
 		r->record_retry_ms = r->now_ms + 1;
 }
@@ -585,8 +583,10 @@ void resolver_set_wall(struct resolver *r, uint64_t wall_ms)
 uint64_t resolver_deadline(const struct resolver *r)
 {
 	uint64_t record_ms = record_due_ms(r), ahead_ms = prefetch_next(r->prefetch);
-	uint64_t due_ms = ahead_ms < r->due_ms ? ahead_ms : r->due_ms;
+	uint64_t due_ms = ahead_ms < r->due_ms ? ahead_ms : r->due_ms, look_ms = looks_next(r);
 
+	if (look_ms < due_ms)
+		due_ms = look_ms;
 	return record_ms < due_ms ? record_ms : due_ms;
 }
 

@@ -27,10 +27,17 @@ struct validation {
 	uint8_t wire[];
 };
 
-void secure_set_image(struct resolver *r)
+struct dnssec_ds secure_ds(const struct anchor_ds *a)
 {
-	validator_reset(r->validator);
-	for (uint32_t i = 0; r->im && i < image_n_anchors(r->im); i++) {
+	struct dnssec_ds ds = {a->tag, a->algorithm, a->digest_type, a->digest_len, {0}};
+
+	memcpy(ds.digest, a->digest, sizeof(ds.digest));
+	return ds;
+}
+
+static void add_configured(struct resolver *r)
+{
+	for (uint32_t i = 0; i < image_n_anchors(r->im); i++) {
 		const struct image_anchor *a = image_anchor(r->im, i);
 		struct dnssec_ds ds = {a->tag, a->algorithm, a->digest_type, a->digest_len, {0}};
 		struct dns_name zone;
@@ -39,6 +46,83 @@ void secure_set_image(struct resolver *r)
 		if (image_wire(r->im, a->zone, &zone))
 			(void)validator_add_anchor(r->validator, &zone, &ds); /* an image has no more than it takes */
 	}
+}
+
+/* A zone of which nothing is believed stays a zone with anchors: what is below it is bogus, not insecure. */
+static void add_managed(struct resolver *r)
+{
+	const struct anchors *a = &r->anchors;
+	const struct dnssec_ds nothing = {0};
+
+	for (uint32_t z = 0; z < a->n_zones; z++) {
+		bool any = false;
+
+		for (uint32_t i = 0; i < a->n_keys; i++) {
+			const struct anchor_key *k = &a->keys[i];
+			const struct dnssec_ds ds = secure_ds(&k->ds);
+
+			if (k->zone == z && anchor_trusted(k) && dnssec_algorithm_supported(ds.algorithm))
+				any |= validator_add_anchor(r->validator, &a->zones[z].name, &ds);
+		}
+		if (!any)
+			(void)validator_add_anchor(r->validator, &a->zones[z].name, &nothing); /* there is room for one a zone */
+	}
+}
+
+/* Is what is believed the gate's table, and not the image? */
+static bool secure_managed(const struct resolver *r)
+{
+	return r->settings.anchors_managed && r->anchors.n_zones;
+}
+
+void secure_set_image(struct resolver *r)
+{
+	validator_reset(r->validator);
+	if (!r->im)
+		return;
+	if (secure_managed(r))
+		add_managed(r);
+	else
+		add_configured(r);
+	for (uint32_t i = 0; i < image_n_negative(r->im); i++) {
+		const struct image_negative *n = image_negative(r->im, i);
+		struct dns_name zone;
+
+		if (image_wire(r->im, n->zone, &zone))
+			(void)validator_add_negative(r->validator, &zone, n->until_s); /* an image has no more than it takes */
+	}
+}
+
+static bool believes(const struct anchors *a, const struct dns_name *zone, const struct anchor_ds *ds)
+{
+	for (uint32_t i = 0; i < a->n_keys; i++)
+		if (anchor_trusted(&a->keys[i]) && anchor_ds_equal(&a->keys[i].ds, ds) &&
+			dns_name_equal(&a->zones[a->keys[i].zone].name, zone))
+			return true;
+	return false;
+}
+
+/* Is every key that @a believes believed by @b too? */
+static bool within(const struct anchors *a, const struct anchors *b)
+{
+	for (uint32_t i = 0; i < a->n_keys; i++)
+		if (anchor_trusted(&a->keys[i]) && !believes(b, &a->zones[a->keys[i].zone].name, &a->keys[i].ds))
+			return false;
+	return true;
+}
+
+void resolver_set_anchors(struct resolver *r, const struct anchors *a)
+{
+	bool fewer = !within(&r->anchors, a), more = !within(a, &r->anchors) || a->n_zones != r->anchors.n_zones;
+
+	r->anchors = *a;
+	if (fewer || more)
+		secure_set_image(r);
+	looks_set(r, false);
+	if (!fewer)
+		return;
+	owners_set_image(r->owners, r->im); /* what a key proved that is not believed any more is not served */
+	restart_tasks(r, SANDBOX_NONE);
 }
 
 bool secure_wanted(const struct resolver *r, const struct task *task)
@@ -169,8 +253,8 @@ void secure_answer(struct resolver *r, struct task *task, const uint8_t *data, s
 
 	if (task->fetch_type) {
 		validator_learn(r->validator, &now, &m, &task->fetch_name, task->fetch_type);
-		r->counters[COUNTER_RESOLVER_anchors_new] = validator_new_keys(r->validator);
-		r->counters[COUNTER_RESOLVER_anchors_gone] = validator_gone_anchors(r->validator);
+		r->counters[COUNTER_RESOLVER_anchors_new] = secure_managed(r) ? 0 : validator_new_keys(r->validator);
+		r->counters[COUNTER_RESOLVER_anchors_gone] = secure_managed(r) ? 0 : validator_gone_anchors(r->validator);
 		task->fetch_type = 0;
 	} else if (!set_aside(r, task, data, len)) {
 		count(r, COUNTER_RESOLVER_table_full);

@@ -7,6 +7,8 @@
 
 /* The anchors of r->im. What was known is forgotten. */
 void secure_set_image(struct resolver *r);
+/* The same as the validator has it. */
+struct dnssec_ds secure_ds(const struct anchor_ds *a);
 /* Are answers about the task's current name validated? */
 bool secure_wanted(const struct resolver *r, const struct task *task);
 /* An answer to what the task asked, read into r->answer: to its own question, or to one of the validator's. */

@@ -10,6 +10,7 @@
  *   ask.c      questions to upstreams: which, when again, is this its answer
  *   resolve.c  what an answer holds: chain, policy, rebinding; the reply in the making
  *   secure.c   answers that are validated first
+ *   looks.c    looks at the keys of anchored zones
  *   cookie.c   the server's part of a client's cookie
  *   cookie_ask.c  our own cookies, with the upstreams
  *   signed.c   signatures and proofs for those who ask with DO
@@ -33,6 +34,7 @@
 #include "postern/resolver.h"
 #include "rate.h"
 #include "health.h"
+#include "looks.h"
 #include "prefetch.h"
 #include "record.h"
 #include "tasks.h"
@@ -54,6 +56,8 @@ struct resolver {
 	struct prefetch *prefetch;
 	uint32_t n_ahead; /* tasks that are asked for nobody */
 	struct validator *validator;
+	struct anchors anchors; /* as the gate has them; no zone: those of the image */
+	struct looks looks;
 	uint32_t n_validations; /* answers set aside */
 	struct recorder *recorder;
 	struct rate *rate;
@@ -114,11 +118,13 @@ void task_tell(struct resolver *r, struct task *task, const struct outcome *o);
 void task_found(struct task *task, enum event_action action, enum reason reason, uint32_t rule, const struct dns_name *hop);
 /* Fills action, reason, rule and hop of an answer that is given. */
 void task_outcome(struct resolver *r, const struct task *task, struct outcome *o);
+/* The task is no more; who waits for it hears nothing. */
+void task_remove(struct resolver *r, struct task *task);
 /* Tells everybody and ends the task. */
 void task_end(struct resolver *r, struct task *task, const struct outcome *o);
 void task_fail(struct resolver *r, struct task *task, enum reason reason);
-/* Ends what is out; those references are dead. */
-void task_forget_ask(struct resolver *r, struct task *task);
+/* What is under way is decided anew: of that slot, or SANDBOX_NONE: all. */
+void restart_tasks(struct resolver *r, uint16_t slot);
 /* To be looked at again by then. */
 void task_set_due(struct resolver *r, struct task *task, uint64_t due_ms);
 
@@ -149,6 +155,8 @@ void protect_forget(struct resolver *r, uint16_t slot);
 /* Asks for task->current at the task's upstreams. */
 void ask_start(struct resolver *r, struct task *task);
 void ask_due(struct resolver *r, struct task *task);
+/* Ends what is out; those references are dead. */
+void task_forget_ask(struct resolver *r, struct task *task);
 
 /* zones.c */
 /* Goes on with @name: answered from local records, or asked at the upstreams of its zone. */

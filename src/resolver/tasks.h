@@ -91,6 +91,7 @@ struct task {
 	bool sent;	       /* at least one question went out */
 	bool late;	       /* clients are served what is past its end */
 	bool stale;	       /* it pins such an answer */
+	bool look;	       /* asked for nobody, and no sandbox: at the keys of an anchored zone */
 	bool ahead;	       /* asked for nobody, before the kept reply ends */
 	uint64_t stale_ms;     /* when clients have waited long enough; 0: nothing to serve then */
 	bool tls_failed;       /* a connection over TLS broke while it was asked */

@@ -35,12 +35,15 @@ static void use_event(const struct msg_event *m, enum role from)
 static void use_reply(const union message_buffer *m)
 {
 	static struct reply r;
+	static struct anchors anchors; /* the last ones that were valid */
 	static const struct request req = {.op = OP_STATUS};
 
 	r.len = 0;
 	r.failed = false;
 	if (m->h.type == MSG_STATUS && reply_status_valid((const struct msg_status *)m))
-		reply_status(&r, &req, (const struct msg_status *)m);
+		reply_status(&r, &req, &anchors, (const struct msg_status *)m);
+	if (m->h.type == MSG_ANCHORS && anchors_valid(&((const struct msg_anchors *)m)->anchors))
+		anchors = ((const struct msg_anchors *)m)->anchors;
 	if (m->h.type == MSG_PINS && reply_pins_valid((const struct msg_pins *)m))
 		reply_pins(&r, &req, (const struct msg_pins *)m);
 	if (m->h.type == MSG_SANDBOXES && reply_sandboxes_valid((const struct msg_sandboxes *)m))

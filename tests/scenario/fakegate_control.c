@@ -123,8 +123,27 @@ static void reload(const struct message_header *h)
 	close(fd);
 }
 
+/* A root that changes its key, an older one still configured, and a zone that is not validated; where $FAKEGATE_ANCHORS says so. */
+static void fill_anchors(struct msg_status *m, struct anchors *a)
+{
+	a->n_zones = 2;
+	a->zones[0] = (struct anchor_zone){.name.len = 1, .seen_s = 1795500000};
+	if (dns_name_from_text("zone.test", &a->zones[1].name) < 0)
+		abort();
+	a->keys[a->n_keys++] = (struct anchor_key){.since_s = 1795000000, .until_s = 1797592000, .state = ANCHOR_REVOKED, .configured = 1};
+	a->keys[a->n_keys++] = (struct anchor_key){.since_s = 1790000000, .state = ANCHOR_VALID};
+	a->keys[a->n_keys++] = (struct anchor_key){.since_s = 1795500000, .until_s = 1798092000, .state = ANCHOR_PENDING};
+	for (unsigned int i = 0; i < a->n_keys; i++)
+		a->keys[i].ds = (struct anchor_ds){(uint16_t)(20326 + i), 8, 2, 32, {0xe0, (uint8_t)i}};
+	m->anchors_managed = m->anchors_kept = 1;
+	m->anchor_file = IMAGE_ANCHORS_BAD;
+	m->anchors_error = -ENOSPC;
+	m->negative[m->n_negative++] = (struct negative_row){a->zones[1].name, 1795600000};
+}
+
 static void status(const struct message_header *h)
 {
+	struct msg_anchors anchors = {.h.seq = h->seq};
 	struct msg_status m = {.h.seq = h->seq, .generation = 4, .n_sandboxes = n_boxes, .n_pins = n_pins, .queue_native = 1,
 		.started_wall_us = 1795500000000000ull, .loaded_wall_us = clock_wall_us()};
 
@@ -136,6 +155,9 @@ static void status(const struct message_header *h)
 	m.upstreams[0] = (struct upstream_row){.addr = {.family = ADDR_V4, .bytes = {192, 0, 2, 53}}, .port = 853, .tls = 1,
 		.state = UPSTREAM_UP, .rtt_ms = 12, .answered = 34, .silent = 1};
 	m.upstreams[1] = (struct upstream_row){.addr = {.family = ADDR_V6, .bytes = {0x20, 1, 0xd, 0xb8}}, .port = 53, .state = UPSTREAM_DOWN};
+	if (getenv("FAKEGATE_ANCHORS"))
+		fill_anchors(&m, &anchors.anchors);
+	fakegate_send(&gate, MSG_ANCHORS, &anchors, -1);
 	fakegate_send(&gate, MSG_STATUS, &m, -1);
 }
 

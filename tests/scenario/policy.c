@@ -141,6 +141,10 @@ static void setting(struct policy_text *p, char *save)
 		p->settings.upstream_cookies = v != 0;
 	if (!strcmp(name, "prefetch"))
 		p->settings.prefetch = v != 0;
+	if (!strcmp(name, "dnssec"))
+		p->settings.dnssec = v != 0;
+	if (!strcmp(name, "anchors_managed"))
+		p->settings.anchors_managed = v != 0;
 	if (!strcmp(name, "stub_port"))
 		p->settings.stub_port = (uint16_t)v;
 }
@@ -176,6 +180,24 @@ static void local(struct policy_text *p, char *save)
 	if (addr_parse(value, &rec.addr) < 0)
 		rec.target = dns_name_from_text(value, &target) == 0 ? &target : NULL;
 	image_build_record(p->b, &rec);
+}
+
+void policy_text_anchor(struct policy_text *p, const struct anchor_configured *c)
+{
+	struct image_anchor a = {.tag = c->ds.tag, .algorithm = c->ds.algorithm, .digest_type = c->ds.digest_type,
+		.digest_len = c->ds.digest_len};
+
+	memcpy(a.digest, c->ds.digest, sizeof(a.digest));
+	image_build_anchor(p->b, &c->zone, &a);
+}
+
+static void negative(struct policy_text *p, char *save)
+{
+	char *name = strtok_r(NULL, " ", &save), *until = strtok_r(NULL, " ", &save);
+	struct dns_name zone_name;
+
+	if (until && dns_name_from_text(name, &zone_name) == 0)
+		image_build_negative(p->b, &zone_name, strtoull(until, NULL, 10));
 }
 
 bool policy_text_line(struct policy_text *p, char *line)
@@ -214,6 +236,10 @@ bool policy_text_line(struct policy_text *p, char *line)
 	}
 	if (!strcmp(word, "local")) {
 		local(p, save);
+		return true;
+	}
+	if (!strcmp(word, "negative")) {
+		negative(p, save);
 		return true;
 	}
 	if (!strcmp(word, "upstreams")) {

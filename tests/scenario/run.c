@@ -143,6 +143,7 @@ static uint32_t on_random(void *ctx)
 
 static const struct resolver_ports ports = {
 	.answer = on_answer, .ask = on_ask, .forget = on_forget, .pin = on_pin, .record = on_record, .random = on_random,
+	.seen = gate_seen,
 };
 
 /* The value of "KEY=VALUE" among @words, or @otherwise. */
@@ -299,17 +300,46 @@ static void do_full(struct scenario *s, char *args)
 		s->ask_full = on;
 }
 
+/* Both clocks. */
+static void advance(struct scenario *s, uint64_t now_ms)
+{
+	s->wall_s += now_ms / 1000 - s->now_ms / 1000;
+	s->now_ms = now_ms;
+	resolver_set_wall(s->r, s->wall_s * 1000);
+	resolver_advance(s->r, s->now_ms);
+}
+
+static uint64_t span_ms(const char *text)
+{
+	char *unit;
+	uint64_t n = strtoull(text, &unit, 10);
+
+	return *unit == 'd' ? n * 86400000 : *unit == 'h' ? n * 3600000 : n;
+}
+
 /* In the steps in which a loop would wake up. */
 static void do_time(struct scenario *s, char *args)
 {
-	uint64_t until_ms = s->now_ms + strtoul(args, NULL, 10);
+	uint64_t until_ms = s->now_ms + span_ms(args);
 
 	while (s->now_ms < until_ms) {
 		uint64_t due_ms = resolver_deadline(s->r);
 
-		s->now_ms = due_ms > s->now_ms && due_ms < until_ms ? due_ms : until_ms;
-		resolver_advance(s->r, s->now_ms);
+		advance(s, due_ms > s->now_ms && due_ms < until_ms ? due_ms : until_ms);
+		gate_tell(s);
 	}
+}
+
+static void do_wall(struct scenario *s, char *args)
+{
+	s->wall_s = strtoull(args, NULL, 10);
+	advance(s, s->now_ms);
+}
+
+static void do_key(struct scenario *s, char *args)
+{
+	if (!signer_add(&s->signer, args))
+		scenario_fail(s, "key NAME ZONE [sep]");
 }
 
 static void do_load(struct scenario *s, char *args)
@@ -319,12 +349,27 @@ static void do_load(struct scenario *s, char *args)
 
 	(void)args;
 	resolver_flush(s->r); /* what it holds names rules of the old image */
+	gate_load(s);
 	s->im = policy_text_load(s->policy, &s->image_data);
 	if (!s->im)
 		scenario_fail(s, "the policy does not compile");
 	resolver_set_image(s->r, s->im, ++s->generation);
 	image_unmap(old);
 	free(old_data);
+}
+
+/* All but the table of anchors is forgotten. */
+static void do_restart(struct scenario *s, char *args)
+{
+	(void)args;
+	resolver_free(s->r);
+	image_unmap(s->im);
+	free(s->image_data);
+	s->im = NULL;
+	s->image_data = NULL;
+	s->r = resolver_new(&s->ports, s);
+	gate_restart(s);
+	advance(s, s->now_ms);
 }
 
 static void do_sandbox(struct scenario *s, char *args)
@@ -386,6 +431,7 @@ static const struct {
 	{"grant", do_grant}, {"refuse", do_refuse}, {"late", do_late}, {"full", do_full}, {"other", do_other}, {"time", do_time},
 	{"load", do_load}, {"sandbox", do_sandbox}, {"gone", do_gone}, {"counter", do_counter}, {"rules", do_rules},
 	{"cookies", do_cookies},
+	{"wall", do_wall}, {"key", do_key}, {"anchors", gate_anchors}, {"restart", do_restart},
 };
 
 static void drop_action(struct scenario *s)
@@ -425,6 +471,7 @@ static void run_line(struct scenario *s, char *line)
 	for (size_t i = 0; i < ARRAY_LEN(events); i++) {
 		if (strlen(events[i].word) == len && strncmp(events[i].word, line, len) == 0) {
 			events[i].run(s, line[len] ? line + len + 1 : line + len);
+			gate_tell(s);
 			return;
 		}
 	}
@@ -447,16 +494,17 @@ static void run_file(struct scenario *s, FILE *f)
 
 static unsigned int run(const char *path)
 {
-	struct scenario s = {.path = path, .now_ms = 1000000, .random = 1, .cookies = true};
+	static struct scenario s;
 	FILE *f = fopen(path, "re");
 
 	if (!f) {
 		fprintf(stderr, "%s: %s\n", path, strerror(errno));
 		return 1;
 	}
+	s = (struct scenario){.path = path, .now_ms = 1000000, .random = 1, .ports = ports, .wall_s = 1800000000, .cookies = true};
 	s.policy = policy_text_new();
-	s.r = resolver_new(&ports, &s);
-	resolver_advance(s.r, s.now_ms);
+	s.r = resolver_new(&s.ports, &s);
+	advance(&s, s.now_ms);
 	run_file(&s, f);
 	if (s.line == 0)
 		scenario_fail(&s, "empty");
@@ -465,6 +513,7 @@ static unsigned int run(const char *path)
 	image_unmap(s.im);
 	free(s.image_data);
 	policy_text_free(s.policy);
+	signer_free(&s.signer);
 	printf("%s: %u lines, %u failed\n", path, s.line, s.failed);
 	return s.failed;
 }

@@ -37,7 +37,15 @@
  *	late					the next grant is for the pin request before the last one
  *	full pin|ask|log [on|off]		the channel to the gate, the pool of sockets, or the channel to the log takes no more
  *	other					what comes next is for the question before the last, not for the last
- *	time MS					passes
+ *	time MS					passes; `time 30d` and `time 2h` too
+ *	wall S					seconds since 1970 from now on: the clock was set
+ *	key NAME ZONE [sep]			a key, the same in each run; in a reply ZONE TTL DNSKEY @NAME (@NAME! with REVOKE), DS @NAME,
+ *						and signatures over what stands before them: +TYPE OWNER NAME [from=S] [to=S] [bad]
+ *	anchors NAME...				keys that are trusted from the next load on, as `trust_anchors` has them
+ *	negative ZONE S				a negative trust anchor until then
+ *						action `seen ZONE good|bad NAME...`: a look for the gate, which stands here, too: see gate.c;
+ *						`anchor NAME STATE`: what it made of it
+ *	restart					another process, with the table of anchors from the file; then `load`, `sandbox`
  *	counter NAME VALUE			has this value now
  */
 #ifndef POSTERN_TEST_SCENARIO_H
@@ -47,6 +55,7 @@
 
 #include "postern/image.h"
 #include "postern/resolver.h"
+#include "signer.h"
 
 #define LINE_MAX_BYTES 4096
 #define ACTIONS_MAX 64
@@ -55,6 +64,13 @@ struct scenario_ask {
 	uint32_t ref;
 	uint8_t wire[DNS_ASK_MAX];
 	size_t len;
+};
+
+struct scenario_gate {
+	struct anchors table;
+	struct anchor_configured configured[ANCHOR_CONFIGURED_MAX];
+	uint32_t n_configured;
+	bool changed; /* the resolver has to be told */
 };
 
 struct scenario {
@@ -75,6 +91,10 @@ struct scenario {
 	struct scenario_ask ask, ask_before;
 	struct msg_pin_request pin, pin_before;
 	bool late, pin_full, ask_full, log_full, rules, cookies;
+	/* the clock, and the gate's part in trust anchors */
+	uint64_t wall_s;
+	struct signer signer;
+	struct scenario_gate gate;
 };
 
 /* Prints file, line and text, counts the failure. */
@@ -82,11 +102,22 @@ void scenario_fail(struct scenario *s, const char *fmt, ...) __attribute__((form
 /* An action in words. */
 void scenario_action(struct scenario *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* gate.c: what the gate does with looks, with its own code */
+int gate_seen(void *ctx, const struct anchor_seen *seen);
+/* After an event, when the core is not at work. */
+void gate_tell(struct scenario *s);
+/* In front of a load. */
+void gate_load(struct scenario *s);
+void gate_anchors(struct scenario *s, char *args);
+/* The table by way of the file. */
+void gate_restart(struct scenario *s);
+
 /* policy.c: policies and settings in text */
 struct policy_text *policy_text_new(void);
 void policy_text_free(struct policy_text *p);
 /* A line of the policy; false where it is none. */
 bool policy_text_line(struct policy_text *p, char *line);
+void policy_text_anchor(struct policy_text *p, const struct anchor_configured *c);
 /* The image; a new one starts with the same settings. Free *ret_data behind the image. */
 struct image *policy_text_load(struct policy_text *p, void **ret_data);
 

@@ -110,6 +110,23 @@ audit: {{ directory = "{self.log}"; }};
             self.assertIn(part, text)
         self.assertEqual(self.json_cli("status")[0]["counters"]["gate"]["pins_granted"], 1234567)
 
+    def test_status_of_anchors(self):
+        os.environ["FAKEGATE_ANCHORS"] = "1"
+        self.addCleanup(os.environ.pop, "FAKEGATE_ANCHORS")
+        self.daemon()
+        text = self.run_cli("status")
+        for part in ("anchors   . last seen 2026-11-24T06:00:00.000Z\n"
+                     "          key 20326 algorithm 8 revoked since 2026-11-18T11:06:40.000Z, until 2026-12-18T11:06:40.000Z, configured\n"
+                     "          key 20327 algorithm 8 valid since 2026-09-21T14:13:20.000Z\n"
+                     "          key 20328 algorithm 8 pending since 2026-11-24T06:00:00.000Z, until 2026-12-24T06:00:00.000Z\n",
+                     "anchors   zone.test last seen never\n", "their state cannot be written: No space left on device",
+                     "unchecked zone.test until 2026-11-25T09:46:40.000Z"):
+            self.assertIn(part, text)
+        status = self.json_cli("status")[0]
+        self.assertEqual([k["state"] for k in status["trust_anchors"][0]["keys"]], ["revoked", "valid", "pending"])
+        self.assertEqual(status["trust_anchors"][0]["keys"][0]["digest"], "e0" + 31 * "00")
+        self.assertEqual((status["anchor_file"], status["anchors_kept"]), ("bad", False))
+
     def test_pins(self):
         self.daemon(20)
         self.assertEqual(len(self.run_cli("pins").splitlines()), 21)

@@ -93,6 +93,18 @@ class Test(unittest.TestCase):
         self.daemon()
         self.finds("warning", "others changed postern's table; it was restored (2 since start)")
 
+    def test_anchors(self):
+        os.environ["FAKEGATE_ANCHORS"] = "1"
+        self.addCleanup(os.environ.pop, "FAKEGATE_ANCHORS")
+        self.daemon()
+        self.finds("warning", "key 20326 of zone . stands in trust_anchors, but has revoked itself")
+        self.finds("note", "zone . shows a new key 20328, which is believed from 2026-12-24T06:00:00.000Z on")
+        self.finds("problem", "zone zone.test has no key left that is believed: all below it is SERVFAIL")
+        self.finds("note", "the keys of zone zone.test were not seen yet")
+        self.finds("warning", "the state of trust anchors could not be believed at start")
+        self.finds("warning", "the state of trust anchors cannot be written (No space left on device)")
+        self.finds("warning", "zone zone.test is not validated until 2026-11-25T09:46:40.000Z")
+
     def test_no_table(self):
         sh("nft", "delete", "table", "inet", "postern")
         self.finds("problem", "the gate does not stand")

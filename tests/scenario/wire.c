@@ -61,15 +61,38 @@ static size_t squeeze(uint8_t *out, size_t at, size_t len)
 	return len;
 }
 
-/* Appends a record; counts it in the section at @count_at. */
-static size_t append(struct scenario *s, const char *text, uint8_t *out, size_t len, size_t count_at)
+/* A message being written, and its records so far, to be signed. */
+struct reply_text {
+	uint8_t *out;
+	ldns_rr_list *answer, *authority;
+};
+
+/* The record that a text stands for: itself, with a key in place of @KEY, or (behind "+") a signature over what is there. */
+static ldns_rr *record_of(struct scenario *s, const char *text, const ldns_rr_list *section)
 {
+	const struct signer_order order = {&s->signer, s->wall_s, section};
+	char line[LINE_MAX_BYTES];
 	ldns_rr *rr = NULL;
-	uint8_t *wire = NULL;
+
+	if (*text == '+') {
+		snprintf(line, sizeof(line), "%s", text + 1);
+		return signer_sign(&order, line);
+	}
+	if (!signer_expand(&s->signer, text, line, sizeof(line)) || ldns_rr_new_frm_str(&rr, line, 0, NULL, NULL) != LDNS_STATUS_OK)
+		return NULL;
+	return rr;
+}
+
+/* Appends a record, in front of which "^" stands for the authority section; counts it there. */
+static size_t append(struct scenario *s, struct reply_text *t, const char *text, size_t len)
+{
+	size_t count_at = *text == '^' ? 9 : 7;
+	ldns_rr_list *section = *text == '^' ? t->authority : t->answer;
+	ldns_rr *rr = record_of(s, text + (*text == '^'), section);
+	uint8_t *wire = NULL, *out = t->out;
 	size_t wire_len = 0;
 
-	if (ldns_rr_new_frm_str(&rr, text, 0, NULL, NULL) != LDNS_STATUS_OK ||
-		ldns_rr2wire(&wire, rr, LDNS_SECTION_ANSWER, &wire_len) != LDNS_STATUS_OK) {
+	if (!rr || ldns_rr2wire(&wire, rr, LDNS_SECTION_ANSWER, &wire_len) != LDNS_STATUS_OK) {
 		scenario_fail(s, "record '%s' is malformed", text);
 		wire_len = 0;
 	}
@@ -78,7 +101,8 @@ static size_t append(struct scenario *s, const char *text, uint8_t *out, size_t 
 		out[count_at]++;
 	}
 	LDNS_FREE(wire);
-	ldns_rr_free(rr);
+	if (rr)
+		ldns_rr_list_push_rr(section, rr);
 	return len + wire_len;
 }
 
@@ -109,6 +133,7 @@ size_t wire_reply(struct scenario *s, char *text, uint8_t *out, size_t cap)
 {
 	size_t len = DNS_HEADER_SIZE, question;
 	char *records = strchr(text, ';'), *save = NULL, *soa = NULL, *cookie = NULL, *word;
+	struct reply_text t = {out, NULL, NULL};
 	char line[512];
 	size_t cut = 0;
 	bool pointers = false, bad;
@@ -149,11 +174,13 @@ size_t wire_reply(struct scenario *s, char *text, uint8_t *out, size_t cap)
 			cookie = word + 7;
 	}
 	save = NULL;
+	t.answer = ldns_rr_list_new();
+	t.authority = ldns_rr_list_new();
 	for (char *rec = records ? strtok_r(records, ";", &save) : NULL; rec; rec = strtok_r(NULL, ";", &save)) {
 		size_t at = len;
 
 		rec += strspn(rec, " ");
-		len = append(s, rec + (*rec == '^'), out, len, *rec == '^' ? 9 : 7);
+		len = append(s, &t, rec, len);
 		if (pointers)
 			len = squeeze(out, at, len);
 	}
@@ -161,11 +188,13 @@ size_t wire_reply(struct scenario *s, char *text, uint8_t *out, size_t cap)
 		char *ttl = strchr(soa, '/');
 
 		*ttl++ = '\0';
-		snprintf(line, sizeof(line), "%s %s SOA ns. host. 1 2 3 4 %s", soa, ttl, ttl);
-		len = append(s, line, out, len, 9);
+		snprintf(line, sizeof(line), "^%s %s SOA ns. host. 1 2 3 4 %s", soa, ttl, ttl);
+		len = append(s, &t, line, len);
 	}
 	if (cookie)
 		len = append_cookie(s, cookie, bad, out, len);
+	ldns_rr_list_deep_free(t.answer);
+	ldns_rr_list_deep_free(t.authority);
 	return (len > question ? len : question) - cut;
 }
 

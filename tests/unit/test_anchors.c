@@ -2,6 +2,7 @@
 /* Trust anchor files: a DNSKEY becomes the DS that ldns-key2ds makes of it, and what is no anchor is said with its line. */
 #include <string.h>
 
+#include "anchor_state.h"
 #include "compile_kit.h"
 #include "postern/image.h"
 
@@ -65,6 +66,69 @@ static void test_settings(struct kit *k)
 	CHECK(strstr(k->output, "postern.conf:2: dnssec = \"on\" is unknown: write \"validate\" or \"off\"") != NULL);
 }
 
+static const struct {
+	const char *more, *want; /* a part of what is said */
+	uint32_t n_errors, n_warnings, n_negative;
+} settings_rows[] = {
+	{"", "", 0, 0, 0},
+	{"manage_trust_anchors = false;", "", 0, 0, 0},
+	{"trust_anchor_directory = \"state\";", "postern.conf:3: trust_anchor_directory \"state\" is no absolute path", 1, 0, 0},
+	{"negative_trust_anchors = ( { zone = \"a.test\"; until = \"2999-12-01T00:00:00Z\"; } );", "is more than a week from now", 0, 1, 1},
+	{"negative_trust_anchors = ( { zone = \"a.test\"; until = \"2001-12-01T00:00:00Z\"; } );",
+		"postern.conf:3: warning: the negative trust anchor for a.test ended at 2001-12-01T00:00:00Z", 0, 1, 0},
+	{"negative_trust_anchors = ( { zone = \".\"; until = \"2999-12-01T00:00:00Z\"; } );", "would be every name", 1, 0, 0},
+	{"negative_trust_anchors = ( { zone = \"a.test\"; } );", "until", 1, 0, 0},
+	{"negative_trust_anchors = ( { zone = \"a.test\"; until = \"2999-02-29T00:00:00Z\"; } );", "is no time", 1, 0, 0},
+	{"negative_trust_anchors = ( { zone = \"a.test\"; until = \"2999-12-01T00:00:60Z\"; } );", "is no time", 1, 0, 0},
+	{"negative_trust_anchors = ( { zone = \"a.test\"; until = \"2999-12-01 00:00:00Z\"; } );", "is no time", 1, 0, 0},
+	{"negative_trust_anchors = ( { zone = \"a.test\"; until = \"2999-12-01T00:00: 1Z\"; } );", "is no time", 1, 0, 0},
+	{"negative_trust_anchors = ( \"a.test\" );", "a negative trust anchor is written as", 1, 0, 0},
+};
+
+static void test_more_settings(struct kit *k)
+{
+	char text[1024];
+	struct image *im;
+
+	kit_write("anchors", DS);
+	for (size_t i = 0; i < ARRAY_LEN(settings_rows); i++) {
+		check_row(settings_rows[i].more);
+		snprintf(text, sizeof(text), "%s%s", CONFIG, settings_rows[i].more);
+		kit_write("postern.conf", text);
+		(void)kit_compile(k);
+		CHECK(k->n_errors == settings_rows[i].n_errors && k->n_warnings == settings_rows[i].n_warnings);
+		CHECK(strstr(k->output ? k->output : "", settings_rows[i].want) != NULL);
+		if (k->n_errors || image_map(k->image_fd, &im) < 0)
+			continue;
+		CHECK(image_n_negative(im) == settings_rows[i].n_negative && image_anchor_state(im) == NULL);
+		for (uint32_t n = 0; n < image_n_negative(im); n++)
+			CHECK(image_negative(im, n)->until_s == 32501001600); /* date -u -d 2999-12-01 +%s */
+		image_unmap(im);
+	}
+	check_row("");
+}
+
+/* What was kept is in the image; what cannot be believed is a warning, and the configured anchors remain. */
+static void test_state(struct kit *k)
+{
+	struct anchors a = {.n_zones = 1, .n_keys = 1, .zones[0].name.len = 1};
+	char text[1024];
+	struct image *im;
+
+	a.keys[0].ds = (struct anchor_ds){1, 8, 2, 32, {1}};
+	snprintf(text, sizeof(text), CONFIG "trust_anchor_directory = \"%s/state\";", k->folder);
+	kit_write("postern.conf", text);
+	CHECK(mkdir("state", 0755) == 0 && anchor_file_store("state", &a) == 0 && kit_compile(k) == 0 && image_map(k->image_fd, &im) == 0);
+	CHECK(k->n_warnings == 0 && image_anchor_state(im) && memcmp(image_anchor_state(im), &a, sizeof(a)) == 0);
+	CHECK(image_settings(im)->anchor_file == IMAGE_ANCHORS_GOOD && image_settings(im)->anchors_managed == 1);
+	image_unmap(im);
+	kit_write("state/anchors", "postern-anchors 1\n");
+	CHECK(kit_compile(k) == 0 && image_map(k->image_fd, &im) == 0 && k->n_warnings == 1 && strstr(k->output, "cannot be believed"));
+	CHECK(!image_anchor_state(im) && image_settings(im)->anchor_file == IMAGE_ANCHORS_BAD && image_n_anchors(im) == 1);
+	image_unmap(im);
+	CHECK(unlink("state/anchors") == 0 && rmdir("state") == 0);
+}
+
 int main(void)
 {
 	struct kit k;
@@ -75,6 +139,8 @@ int main(void)
 	test_rows(&k);
 	test_key(&k);
 	test_settings(&k);
+	test_more_settings(&k);
+	test_state(&k);
 	kit_fini(&k);
 	return check_report();
 }

@@ -305,7 +305,9 @@ static void test_settings(struct kit *k)
 	image_settings_default(&d);
 	s = settings(k, &im);
 	CHECK_STR(image_string(im, s->audit_directory), "/var/log/postern");
+	CHECK_STR(image_string(im, s->anchor_directory), "/var/lib/postern");
 	d.audit_directory = s->audit_directory;
+	d.anchor_directory = s->anchor_directory;
 	CHECK(memcmp(s, &d, offsetof(struct image_settings, forward_others) + 1) == 0); /* without the padding */
 	image_unmap(im);
 	kit_write("postern.conf", "policies = [ \"policies/*.conf\", \"none*.conf\" ];\nupstreams = [ \"192.0.2.1\", \"192.0.2.2:5353\", "

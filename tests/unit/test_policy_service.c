@@ -3,8 +3,10 @@
  * postern-policy as a program: its exit codes and files by hand, and as a child on a channel with its system call
  * filter on. usage: test_policy_service POSTERN-POLICY
  */
+#include "anchor_state.h"
 #include "compile_kit.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -182,6 +184,45 @@ static void test_channel(void)
 	CHECK(waitpid(c.pid, &status, 0) == c.pid && WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
+/* The error with which the state was kept. */
+static int kept(struct child *c, const struct msg_anchors_keep *m)
+{
+	struct msg_anchors_kept r = {.error = 1};
+	union message_buffer b;
+
+	if (next(c, &b) != MSG_ANCHORS_KEPT || b.h.seq != m->h.seq)
+		return 1;
+	memcpy(&r, &b, sizeof(r));
+	return r.error;
+}
+
+/* The state of trust anchors is written by a worker, behind the filter, and read by the next compile. */
+static void test_anchors(const char *folder)
+{
+	struct msg_anchors_keep m = {.h.seq = 11, .anchors = {.n_zones = 1, .n_keys = 1, .zones[0].name.len = 1}};
+	struct anchors again;
+	const char *why = "";
+	union message_buffer b;
+	struct child c = start();
+	int status;
+
+	m.anchors.keys[0].ds = (struct anchor_ds){1, 8, 2, 32, {1}};
+	snprintf(m.directory, sizeof(m.directory), "%s/none", folder);
+	CHECK(next(&c, &b) == MSG_READY);
+	CHECK(channel_send(&c.channel, MSG_ANCHORS_KEEP, &m, NULL, 0) == 0 && kept(&c, &m) == -ENOENT);
+	CHECK(mkdir("state", 0755) == 0);
+	snprintf(m.directory, sizeof(m.directory), "%s/state", folder);
+	kit_write("state/anchors", "no such file");
+	CHECK(channel_send(&c.channel, MSG_ANCHORS_KEEP, &m, NULL, 0) == 0 && kept(&c, &m) == 0);
+	CHECK(anchor_file_load("state", &again, &why) == ANCHOR_FILE_GOOD && again.n_keys == 1 && exists("state/anchors.bad"));
+	/* what is not valid is out of protocol */
+	m.anchors.n_keys = ANCHOR_KEYS_MAX + 1;
+	CHECK(channel_send(&c.channel, MSG_ANCHORS_KEEP, &m, NULL, 0) == 0);
+	CHECK(waitpid(c.pid, &status, 0) == c.pid && WIFEXITED(status) && WEXITSTATUS(status) == 1);
+	channel_fini(&c.channel);
+	CHECK(system("rm -r state") == 0);
+}
+
 /* A message that the table does not allow ends the process. */
 static void test_protocol(void)
 {
@@ -210,6 +251,7 @@ int main(int argc, char **argv)
 	test_by_hand();
 	test_channel();
 	test_protocol();
+	test_anchors(k.folder);
 	kit_fini(&k);
 	return check_report();
 }

@@ -150,16 +150,23 @@ static enum dnssec_check check_time(const ldns_rr *sig, uint64_t wall_s, uint32_
 	return DNSSEC_GOOD;
 }
 
-static bool usable(const ldns_rr *key)
+/* A zone's key of a known algorithm, revoked or not: its flags; else 0. */
+static uint16_t key_flags(const ldns_rr *key)
 {
 	uint16_t flags;
 
 	if (ldns_rr_rd_count(key) != 4 || !in_class(key))
-		return false;
+		return 0;
 	flags = ldns_rdf2native_int16(ldns_rr_dnskey_flags(key));
-	return (flags & KEY_ZONE) && !(flags & KEY_REVOKED) &&
-		ldns_rdf2native_int8(ldns_rr_dnskey_protocol(key)) == KEY_PROTOCOL &&
-		dnssec_algorithm_supported(ldns_rdf2native_int8(ldns_rr_dnskey_algorithm(key)));
+	return (flags & KEY_ZONE) && ldns_rdf2native_int8(ldns_rr_dnskey_protocol(key)) == KEY_PROTOCOL &&
+		dnssec_algorithm_supported(ldns_rdf2native_int8(ldns_rr_dnskey_algorithm(key))) ? flags : 0;
+}
+
+static bool usable(const ldns_rr *key)
+{
+	uint16_t flags = key_flags(key);
+
+	return flags && !(flags & KEY_REVOKED);
 }
 
 static bool made_by(const ldns_rr *sig, const ldns_rr *key)
@@ -192,6 +199,7 @@ struct attempt {
 	const ldns_rr_list *set, *keys;
 	struct dnssec_means *means;
 	unsigned int tries;
+	bool revoked; /* keys are those with REVOKE, each asked for itself */
 	enum dnssec_check worst;
 };
 
@@ -203,7 +211,7 @@ static enum dnssec_check try_signature(struct attempt *t, const ldns_rr *sig, st
 	for (size_t i = 0; i < ldns_rr_list_rr_count(t->keys); i++) {
 		const ldns_rr *key = ldns_rr_list_rr(t->keys, i);
 
-		if (!usable(key) || !made_by(sig, key))
+		if ((!t->revoked && !usable(key)) || !made_by(sig, key))
 			continue;
 		if (timely != DNSSEC_GOOD)
 			return timely;
@@ -217,6 +225,8 @@ static enum dnssec_check try_signature(struct attempt *t, const ldns_rr *sig, st
 		}
 		ret_signed->labels = ldns_rdf2native_int8(ldns_rr_rrsig_labels(sig));
 		ret_signed->ttl_s = left_s < ttl_s ? left_s : ttl_s;
+		ret_signed->original_ttl_s = ttl_s;
+		ret_signed->left_s = left_s;
 		return DNSSEC_GOOD;
 	}
 	return t->worst > DNSSEC_NO_KEY ? t->worst : DNSSEC_NO_KEY;
@@ -326,6 +336,111 @@ enum dnssec_check dnssec_verify_keys(const struct dnssec_message *m, const struc
 		else
 			c = DNSSEC_SPENT;
 	}
+	ldns_rr_list_free(named);
+	ldns_rr_list_free(all);
+	return c;
+}
+
+/* Has the key, which is revoked, signed the set? */
+static bool self_signed(const struct dnssec_message *m, const struct dnssec_rrset *set, const ldns_rr_list *all, ldns_rr *key,
+	struct dnssec_means *means)
+{
+	ldns_rr_list *one = ldns_rr_list_new();
+	struct attempt t = {.set = all, .keys = one, .means = means, .revoked = true};
+	struct dnssec_signed ignored;
+	bool good = one && ldns_rr_list_push_rr(one, key) && verify_by(m, set, set->owner, &t, &ignored) == DNSSEC_GOOD;
+
+	ldns_rr_list_free(one);
+	return good;
+}
+
+/* As it was before it was revoked. NULL without memory. */
+static ldns_rr *unrevoked(const ldns_rr *key)
+{
+	ldns_rr *copy = ldns_rr_clone(key);
+	ldns_rdf *flags = ldns_native2rdf_int16(LDNS_RDF_TYPE_INT16, (uint16_t)(key_flags(key) & ~KEY_REVOKED));
+
+	if (copy && flags) {
+		ldns_rdf_deep_free(ldns_rr_set_rdf(copy, flags, 0));
+		return copy;
+	}
+	ldns_rr_free(copy);
+	ldns_rdf_deep_free(flags);
+	return NULL;
+}
+
+static bool digest_of(const ldns_rr *key, ldns_hash hash, uint8_t *out, size_t len)
+{
+	ldns_rr *ds = ldns_key_rr2ds(key, hash);
+	bool good = ds && ldns_rr_rd_count(ds) == 4 && ldns_rdf_size(ldns_rr_rdf(ds, 3)) == len;
+
+	if (good)
+		memcpy(out, ldns_rdf_data(ldns_rr_rdf(ds, 3)), len);
+	ldns_rr_free(ds);
+	return good;
+}
+
+static bool note_key(const ldns_rr *plain, bool revoked, struct anchor_seen *seen)
+{
+	struct anchor_seen_key *k = &seen->keys[seen->n];
+
+	*k = (struct anchor_seen_key){.tag = ldns_calc_keytag(plain), .revoked = revoked,
+		.algorithm = ldns_rdf2native_int8(ldns_rr_dnskey_algorithm(plain))};
+	if (!digest_of(plain, LDNS_SHA256, k->sha256, sizeof(k->sha256)) || !digest_of(plain, LDNS_SHA384, k->sha384, sizeof(k->sha384)))
+		return false;
+	seen->n++;
+	return true;
+}
+
+struct look {
+	const struct dnssec_message *m;
+	const struct dnssec_trust *trust;
+	const ldns_rr_list *all;
+	struct dnssec_means *means;
+	struct anchor_seen *seen;
+};
+
+/* False: there is no room for it, or no memory. */
+static bool look_at_key(const struct look *l, ldns_rr *key)
+{
+	const struct dnssec_rrset set = {.owner = l->trust->zone, .type = DNS_TYPE_DNSKEY};
+	ldns_rr *plain;
+	uint16_t flags = key_flags(key);
+	bool good = true;
+
+	if (!(flags & KEY_SEP))
+		return true;
+	if (l->seen->n == ANCHOR_SEEN_MAX)
+		return false;
+	plain = unrevoked(key);
+	if (!plain)
+		return false;
+	if (!(flags & KEY_REVOKED))
+		good = note_key(plain, false, l->seen);
+	else if (trusted(plain, l->trust) && self_signed(l->m, &set, l->all, key, l->means))
+		good = note_key(plain, true, l->seen);
+	ldns_rr_free(plain);
+	return good;
+}
+
+enum dnssec_check dnssec_look(const struct dnssec_message *m, const struct dnssec_trust *trust, struct dnssec_means *means,
+	struct anchor_seen *ret_seen, struct dnssec_signed *ret_signed)
+{
+	const struct dnssec_rrset set = {.owner = trust->zone, .type = DNS_TYPE_DNSKEY};
+	ldns_rr_list *all = collect(m, &set), *named = all ? choose_keys(all, trust) : NULL;
+	struct attempt t = {.set = all, .keys = named, .means = means};
+	const struct look l = {m, trust, all, means, ret_seen};
+	enum dnssec_check c = all ? DNSSEC_NO_KEY : DNSSEC_NO_SIGNATURE;
+
+	*ret_seen = (struct anchor_seen){.zone = *trust->zone};
+	if (named && ldns_rr_list_rr_count(named))
+		c = verify_by(m, &set, trust->zone, &t, ret_signed);
+	for (size_t i = 0; i < ldns_rr_list_rr_count(all); i++)
+		if (!look_at_key(&l, ldns_rr_list_rr(all, i)))
+			c = DNSSEC_SPENT;
+	if (c == DNSSEC_GOOD)
+		ret_seen->ttl_s = ret_signed->original_ttl_s;
+	ret_seen->validated = c == DNSSEC_GOOD;
 	ldns_rr_list_free(named);
 	ldns_rr_list_free(all);
 	return c;

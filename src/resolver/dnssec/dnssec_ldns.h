@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "postern/anchor.h"
 #include "postern/compiler.h"
 #include "postern/name.h"
 
@@ -57,6 +58,7 @@ struct dnssec_rrset {
 struct dnssec_signed {
 	unsigned int labels; /* of the owner that was signed; fewer than the owner's: it came from a wildcard */
 	uint32_t ttl_s;	     /* the longest that it may be kept: original TTL, end of the signature */
+	uint32_t original_ttl_s, left_s; /* these two */
 };
 
 /* Wall clock and what may still be spent. */
@@ -78,6 +80,13 @@ struct dnssec_trust {
 /* The zone's DNSKEY RRset in the answer, if a key that @trust names has signed it. Free @ret_keys. */
 enum dnssec_check dnssec_verify_keys(const struct dnssec_message *m, const struct dnssec_trust *trust,
 	struct dnssec_means *means, struct dnssec_keys **ret_keys, struct dnssec_signed *ret_signed);
+/*
+ * A look at the DNSKEY RRset of an anchored zone, for RFC 5011: GOOD where a key that @trust names has signed it. Its keys with SEP
+ * are in @ret_seen; a revoked one only where @trust names it and it has signed the RRset itself, which counts whatever is returned.
+ * SPENT where there are more than a look holds.
+ */
+enum dnssec_check dnssec_look(const struct dnssec_message *m, const struct dnssec_trust *trust, struct dnssec_means *means,
+	struct anchor_seen *ret_seen, struct dnssec_signed *ret_signed);
 /*
  * Compares a zone's keys with its anchors, for RFC 5011: keys with SEP that are no anchor and not revoked, and anchors
  * that are no key any more.

@@ -200,20 +200,31 @@ static enum validator_verdict judge_item(struct trial *t, const struct validator
 	return item->negative ? judge_negative(t, item, z, ret_ede) : judge_positive(t, item, z, ret_ede);
 }
 
+/* Until its negative anchor ends. */
+static void lower_all(struct answer *a, uint32_t ttl_s)
+{
+	for (unsigned int i = 0; i < a->n_records; i++)
+		if (a->records[i].ttl_s > ttl_s)
+			a->records[i].ttl_s = ttl_s;
+}
+
 /* The places of all items first, so that no signature is looked at twice. False: a question, or a verdict. */
 static bool find_places(struct validator *v, const struct validator_moment *now, const struct validator_message *m,
 	const struct validator_item *items, struct validator_place *places)
 {
 	for (unsigned int i = 0; i < VALIDATOR_ITEMS_MAX && items[i].name.len; i++) {
-		struct dns_name at;
+		struct dns_name at = item_home(&items[i]), signer;
 
-		if (!item_signer(m->answer, &items[i], &at))
-			at = item_home(&items[i]);
+		/* a negative anchor is about names, whoever signs them */
+		if (!validator_negative_left_s(v, now, &at) && item_signer(m->answer, &items[i], &signer))
+			at = signer;
 		validator_find_place(v, now, &at, &places[i]);
 		if (places[i].verdict == VALIDATOR_ASK || places[i].verdict == VALIDATOR_BOGUS) {
 			places[0] = places[i];
 			return false;
 		}
+		if (places[i].left_s)
+			lower_all(m->answer, places[i].left_s);
 	}
 	return true;
 }

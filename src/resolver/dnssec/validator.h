@@ -12,8 +12,10 @@
 
 #include "dnssec_ldns.h"
 #include "postern/answer.h"
+#include "postern/image.h"
 
-#define VALIDATOR_ANCHORS_MAX 8		/* DS records of all anchors */
+#define VALIDATOR_ANCHORS_MAX (ANCHOR_KEYS_MAX + ANCHOR_ZONES_MAX) /* DS records of all anchors */
+#define VALIDATOR_NEGATIVE_MAX IMAGE_NEGATIVE_MAX
 #define VALIDATOR_ITEMS_MAX 10
 #define VALIDATOR_MESSAGE_TRIES 64	/* verifications for one message */
 #define VALIDATOR_TRIES_PER_S 1000	/* and for one sandbox: some hundred milliseconds */
@@ -22,10 +24,12 @@ struct validator;
 
 struct validator *validator_new(void); /* NULL without memory */
 void validator_free(struct validator *v);
-/* Forgets anchors, and all that is known of zones. */
+/* Forgets anchors, negative ones, and all that is known of zones. */
 void validator_reset(struct validator *v);
-/* False where there are too many. @ds is supported. */
+/* False where there are too many. @ds is supported; of digest_len 0: no key of that zone is believed, and nothing below is secure. */
 bool validator_add_anchor(struct validator *v, const struct dns_name *zone, const struct dnssec_ds *ds);
+/* Until @until_s (wall) nothing at @zone and below is validated, but below an anchor that is below it: RFC 7646. */
+bool validator_add_negative(struct validator *v, const struct dns_name *zone, uint64_t until_s);
 /* The sandbox is gone, or another stands there. */
 void validator_forget(struct validator *v, uint16_t slot);
 

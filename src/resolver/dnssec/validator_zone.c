@@ -32,7 +32,7 @@ void validator_free(struct validator *v)
 
 void validator_reset(struct validator *v)
 {
-	v->n_anchors = v->n_new = v->n_gone = 0;
+	v->n_anchors = v->n_negative = v->n_new = v->n_gone = 0;
 	dnssec_zones_forget(v->zones, SANDBOX_NONE);
 }
 
@@ -47,6 +47,14 @@ bool validator_add_anchor(struct validator *v, const struct dns_name *zone, cons
 	if (v->n_anchors == VALIDATOR_ANCHORS_MAX)
 		return false;
 	v->anchors[v->n_anchors++] = (struct validator_anchor){*zone, *ds};
+	return true;
+}
+
+bool validator_add_negative(struct validator *v, const struct dns_name *zone, uint64_t until_s)
+{
+	if (v->n_negative == VALIDATOR_NEGATIVE_MAX)
+		return false;
+	v->negative[v->n_negative++] = (struct validator_negative){*zone, until_s};
 	return true;
 }
 
@@ -83,6 +91,21 @@ static int anchor_labels(const struct validator *v, const struct dns_name *name)
 			best = labels;
 	}
 	return best;
+}
+
+uint32_t validator_negative_left_s(const struct validator *v, const struct validator_moment *now, const struct dns_name *name)
+{
+	int labels = anchor_labels(v, name);
+	uint64_t left_s = 0, wall_s = now->wall_s;
+
+	for (unsigned int i = 0; i < v->n_negative; i++) {
+		const struct validator_negative *n = &v->negative[i];
+
+		if (n->until_s > wall_s && n->until_s - wall_s > left_s && (int)dnssec_labels(&n->zone) >= labels &&
+			dns_name_within(name, &n->zone))
+			left_s = n->until_s - wall_s;
+	}
+	return left_s < UINT32_MAX ? (uint32_t)left_s : UINT32_MAX;
 }
 
 static void ask(struct validator_place *p, const struct dns_name *name, uint16_t type)
@@ -130,7 +153,8 @@ void validator_find_place(struct validator *v, const struct validator_moment *no
 	bool anchor = true;
 
 	*ret_place = (struct validator_place){.verdict = VALIDATOR_SECURE};
-	if (labels < 0) { /* nothing is said of it */
+	ret_place->left_s = validator_negative_left_s(v, now, name);
+	if (labels < 0 || ret_place->left_s) { /* nothing is said of it */
 		ret_place->verdict = VALIDATOR_INSECURE;
 		return;
 	}

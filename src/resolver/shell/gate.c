@@ -90,6 +90,14 @@ static int on_peer(struct shell *s, const struct msg_peer *m, int fd)
 	return 0;
 }
 
+static int on_anchors(struct shell *s, const struct msg_anchors *m)
+{
+	if (!anchors_valid(&m->anchors))
+		return -EPROTO;
+	resolver_set_anchors(s->core, &m->anchors);
+	return 0;
+}
+
 static int on_message(struct shell *s, union message_buffer *m, int fd)
 {
 	if (m->h.type == MSG_PIN_REPLY) {
@@ -104,6 +112,8 @@ static int on_message(struct shell *s, union message_buffer *m, int fd)
 		return on_sandbox_gone(s, (const struct msg_sandbox *)m);
 	if (m->h.type == MSG_IMAGE)
 		return on_image(s, (struct msg_image *)m, fd);
+	if (m->h.type == MSG_ANCHORS)
+		return on_anchors(s, (const struct msg_anchors *)m);
 	if (m->h.type == MSG_PEER)
 		return on_peer(s, (const struct msg_peer *)m, fd);
 	return -EPROTO;
@@ -139,6 +149,13 @@ void gate_send_pins(struct shell *s)
 
 		resolver_pin_reply(s->core, &failed);
 	}
+}
+
+int gate_send_seen(struct shell *s, const struct anchor_seen *seen)
+{
+	struct msg_anchors_seen m = {.seen = *seen};
+
+	return channel_send(&s->gate, MSG_ANCHORS_SEEN, &m, NULL, 0);
 }
 
 /* Not sent from here: the core must not be told of a failure while it asks. */

@@ -78,9 +78,14 @@ static uint32_t port_random(void *ctx)
 	return shell_random();
 }
 
+static int port_seen(void *ctx, const struct anchor_seen *seen)
+{
+	return gate_send_seen(ctx, seen);
+}
+
 static const struct resolver_ports ports = {
 	.answer = port_answer, .ask = port_ask, .forget = port_forget, .pin = port_pin, .record = port_record,
-	.random = port_random,
+	.random = port_random, .seen = port_seen,
 };
 
 static int dispatch(struct shell *s, const struct loop_event *e)

@@ -99,6 +99,7 @@ int gate_receive(struct shell *s);
 int gate_send_pin(struct shell *s, const struct msg_pin_request *m);
 /* Those of this turn; to be called while the core is not at work. */
 void gate_send_pins(struct shell *s);
+int gate_send_seen(struct shell *s, const struct anchor_seen *seen);
 int gate_record(struct shell *s, const struct decision_record *d, bool last_chance);
 
 /* stubs.c */
