@@ -144,7 +144,8 @@ static const char good_config[] = C
 	" { zone = \"local\"; to = \"10.0.0.2\"; },\n"
 	" { zone = \"Computer-Use.local\"; to = [ \"10.0.0.3:5353\", \"2001:db8::3\" ]; private = true; },\n"
 	" { zone = \"corp.example\"; to = \"10.0.0.4\"; private = [ \"10.1.0.0/16\", \"100.64.0.0/10\" ]; },\n"
-	" { zone = \"10.in-addr.arpa\"; to = { address = \"10.0.0.5\"; tls = \"ns.corp.example\"; ca = \"ca.pem\"; }; private = false; }\n"
+	" { zone = \"10.in-addr.arpa\"; to = { address = \"10.0.0.5\"; tls = \"ns.corp.example\"; ca = \"ca.pem\"; }; private = false; },\n"
+	" { zone = \"in-addr.arpa\"; to = \"10.0.0.6\"; }\n" /* longer and shorter zones in either order */
 	");\n"
 	"records = (\n"
 	" { name = \"build-cache.internal\"; address = [ \"10.0.0.9\", \"2001:db8::9\" ]; ttl = 30; },\n"
@@ -187,10 +188,10 @@ static void test_zones(const struct image *im)
 	} rows[] = {
 		{"example.com", 9, 0, 2}, {"local", 0, 2, 1}, {"printer.LOCAL", 0, 2, 1}, {"computer-use.local", 1, 3, 2},
 		{"a.b.computer-use.local", 1, 3, 2}, {"xcomputer-use.local", 0, 2, 1}, {"corp.example", 2, 5, 1},
-		{"1.0.0.10.in-addr.arpa", 3, 6, 1}, {"1.0.0.11.in-addr.arpa", 9, 0, 2}, {".", 9, 0, 2},
+		{"1.0.0.10.in-addr.arpa", 3, 6, 1}, {"1.0.0.11.in-addr.arpa", 4, 7, 1}, {"arpa", 9, 0, 2}, {".", 9, 0, 2},
 	};
 
-	CHECK(image_n_zones(im) == 4 && image_n_upstreams(im) == 7 && image_upstream(im, 3)->port == 5353);
+	CHECK(image_n_zones(im) == 5 && image_n_upstreams(im) == 8 && image_upstream(im, 3)->port == 5353);
 	CHECK(image_upstream_tls(im, 6) && image_upstream(im, 6)->port == 853 && !image_upstream_tls(im, 5));
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct dns_name n = name_of(rows[i].name);
