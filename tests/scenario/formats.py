@@ -7,6 +7,11 @@ wrong with a line.
     route53(line)        Route 53 Developer Guide: "Values that appear in VPC Resolver query logs", and its example
     flow(line, fields)   Amazon VPC User Guide: "Flow log records", table of available fields
     ocsf(line)           schema.ocsf.io 1.3.0: classes DNS Activity, Network Activity, Base Event; profiles host, security_control
+
+What of OCSF could be looked at again when there was no internet, and found equal: classes, activities, action_id, disposition_id and
+severity_id of Network Activity in enumerations generated from 1.3.0; the constraints and required attributes of both classes, of
+endpoints, connections, queries, answers, processes and actors, and rcode_id, in files of the schema's repository that are older or newer than
+1.3.0. The schema's own validation service has never been asked.
 """
 import ipaddress
 import json
@@ -207,8 +212,11 @@ USER = Obj({"uid": re.compile(r"[0-9]+\Z").match, "name": text}, one_of=["uid", 
 ACTOR = Obj({"process": PROCESS, "user": USER}, one_of=["process", "user"])
 RULE = Obj({"name": text, "uid": text}, one_of=["name", "uid"])
 ACTIONS = {0: "Unknown", 1: "Allowed", 2: "Denied"}
-DISPOSITIONS = {1: "Allowed", 2: "Blocked", 6: "Dropped", 15: "Detected", 17: "Logged", 19: "Alert", 21: "Reset", 25: "Rejected",
-                27: "Error"}
+DISPOSITIONS = dict(enumerate((
+    "Unknown", "Allowed", "Blocked", "Quarantined", "Isolated", "Deleted", "Dropped", "Custom Action", "Approved", "Restored", "Exonerated",
+    "Corrected", "Partially Corrected", "Uncorrected", "Delayed", "Detected", "No Action", "Logged", "Tagged", "Alert", "Count", "Reset",
+    "Captcha", "Challenge", "Access Revoked", "Rejected", "Unauthorized", "Error")))
+CONFORM = {1: {1, 8, 14, 15, 16, 17, 19, 20}, 2: {2, 3, 4, 6, 21, 24, 25, 26}}  # action_id: dispositions that go with it
 RCODES = {0: "NoError", 1: "FormError", 2: "ServError", 3: "NXDomain", 4: "NotImp", 5: "Refused", 99: "Other"}
 BASE = {"metadata": METADATA, "class_uid": integer, "class_name": text, "category_uid": integer, "activity_id": integer, "activity_name": text,
         "type_uid": integer, "severity_id": {0, 1, 2, 3, 4, 5, 6, 99}, "time": time, "start_time": time, "end_time": time,
@@ -219,12 +227,13 @@ SECURITY = {"action_id": ACTIONS, "action": set(ACTIONS.values()), "disposition_
 NETWORK = {**BASE, **SECURITY, "actor": ACTOR, "src_endpoint": ENDPOINT, "dst_endpoint": ENDPOINT, "connection_info": CONNECTION}
 CLASSES = {  # class_uid: its name, its category, its activities, its attributes
     0: ("Base Event", 0, {0: "Unknown", 99: None}, Obj(BASE, BASE_REQUIRED)),
-    4001: ("Network Activity", 4, {0: "Unknown", 1: "Open", 2: "Close", 3: "Reset", 4: "Fail", 5: "Refuse", 6: "Traffic", 99: None},
+    4001: ("Network Activity", 4, {0: "Unknown", 1: "Open", 2: "Close", 3: "Reset", 4: "Fail", 5: "Refuse", 6: "Traffic", 7: "Listen", 99: None},
            Obj(NETWORK, BASE_REQUIRED, ["dst_endpoint", "src_endpoint"])),
     4003: ("DNS Activity", 4, {0: "Unknown", 1: "Query", 2: "Response", 6: "Traffic", 99: None},
            Obj({**NETWORK, "query": QUERY, "query_time": time, "rcode_id": RCODES, "rcode": set(RCODES.values()), "answers": [DNS_ANSWER]},
                BASE_REQUIRED, ["dst_endpoint", "src_endpoint"])),
 }
+DIRECTIONS = {0: "Unknown", 1: "Inbound", 2: "Outbound", 3: "Lateral", 99: "Other"}
 SIBLINGS = (("action_id", "action", ACTIONS), ("disposition_id", "disposition", DISPOSITIONS), ("rcode_id", "rcode", RCODES))
 
 
@@ -246,6 +255,11 @@ def ocsf(line):
     for uid, caption, table in SIBLINGS:
         if uid in v and v.get(caption) != table.get(v[uid]):
             yield f"{caption}: {v.get(caption)!r} beside {v[uid]}"
+    way = v.get("connection_info", {})
+    if "direction" in way and way["direction"] != DIRECTIONS.get(way.get("direction_id")):
+        yield f"direction: {way['direction']!r} beside {way.get('direction_id')}"
+    if v.get("disposition_id") not in CONFORM.get(v.get("action_id"), DISPOSITIONS) and "disposition_id" in v:
+        yield f"disposition_id: {v['disposition_id']} does not go with action_id {v['action_id']}"
     profiles = v.get("metadata", {}).get("profiles", [])
     for attribute, profile in (("action_id", "security_control"), ("firewall_rule", "security_control"), ("actor", "host")):
         if attribute in v and profile not in profiles:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Real clients resolve and connect through postern: glibc, musl, c-ares, Python, curl over HTTP/2, apt, git.
 
-The larger ones (Go, Java, Node, Chromium, systemd-resolved) are in test_clients_large.py, run by hand.
+The larger ones (Go, Java, Node, Chromium, systemd-resolved) are in test_clients_large.py: contrib/test clients. README.md lists all.
 """
 import hashlib
 import lzma
