@@ -7,16 +7,13 @@
  * are fixed-size messages with addresses and ports, and what it reads is the kernel's.
  */
 #include <errno.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
 #include "attribute.h"
 #include "postern/channel.h"
-#include "postern/log.h"
-#include "postern/loop.h"
-#include "postern/role.h"
+#include "postern/child.h"
 
 #define ASKS_MAX 64 /* of one turn: they share the budget */
 
@@ -99,8 +96,9 @@ static int on_gate(struct shell *s)
 	return channel_send(&s->gate, MSG_PONG, &pong, NULL, 0);
 }
 
-static int run(struct shell *s)
+static int run(void *shell)
 {
+	struct shell *s = shell;
 	struct loop_event events[4];
 	int rc = 0;
 
@@ -119,36 +117,17 @@ static int run(struct shell *s)
 	return rc;
 }
 
-static int start(struct shell *s)
+static int prepare(void *shell)
 {
-	static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
-	struct loop_ref ref = {.kind = REF_GATE};
-	struct msg_plain ready = {0};
-	int rc;
+	struct shell *s = shell;
 
-	for (size_t i = 0; i < ARRAY_LEN(ignored); i++)
-		signal(ignored[i], SIG_IGN); /* the gate says when it is over */
-	channel_init(&s->gate, CHANNEL_FD, ROLE_ATTRIBUTE, ROLE_GATE);
 	s->verdict.fd = -1;
-	rc = loop_init(&s->loop);
-	if (rc == 0)
-		rc = attribute_new(&s->attribute);
-	if (rc == 0)
-		rc = role_filter(ROLE_ATTRIBUTE);
-	if (rc == 0)
-		rc = loop_add(&s->loop, s->gate.fd, EPOLLIN, ref);
-	return rc < 0 ? rc : channel_send(&s->gate, MSG_READY, &ready, NULL, 0);
+	return attribute_new(&s->attribute);
 }
 
 int main(void)
 {
-	int rc;
+	static const struct child_program program = {.role = ROLE_ATTRIBUTE, .prepare = prepare, .run = run};
 
-	log_init("postern-attribute", LOG_LEVEL_INFO);
-	rc = start(&the_shell);
-	if (rc == 0)
-		rc = run(&the_shell);
-	if (rc < 0 && rc != -EPIPE)
-		log_err("ends error=\"%s\"", strerror(-rc));
-	return rc == -EPIPE ? 0 : 1;
+	return child_main(&program, &the_shell, &the_shell.gate, &the_shell.loop);
 }

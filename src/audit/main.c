@@ -11,17 +11,15 @@
  * that a terminal or a supervisor sends to the whole group are ignored: the last events have to be written.
  */
 #include <errno.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "postern/channel.h"
+#include "postern/child.h"
 #include "postern/image.h"
 #include "postern/log.h"
-#include "postern/loop.h"
-#include "postern/role.h"
 
 #include "record.h"
 
@@ -121,8 +119,9 @@ static int on_channel(struct audit *a, enum role from)
 	return rc < 0 ? rc : 0;
 }
 
-static int audit_run(struct audit *a)
+static int run(void *shell)
 {
+	struct audit *a = shell;
 	struct loop_event events[ROLE_COUNT];
 	int rc = 0;
 
@@ -139,8 +138,10 @@ static int audit_run(struct audit *a)
 }
 
 /* The gate is gone: take what the others had sent, as far as it is there. */
-static void drain(struct audit *a)
+static void drain(void *shell)
 {
+	struct audit *a = shell;
+
 	for (unsigned int role = 0; role < ROLE_COUNT; role++) {
 		union message_buffer m;
 		int fds[CHANNEL_FDS_MAX];
@@ -156,40 +157,23 @@ static void drain(struct audit *a)
 		log_err("audit log: the last events could not be written");
 }
 
-static int audit_start(struct audit *a)
+static int prepare(void *shell)
 {
-	static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
-	struct msg_plain ready = {0};
+	struct audit *a = shell;
 	struct writer *writer = NULL;
 	int rc;
 
-	for (size_t i = 0; i < ARRAY_LEN(ignored); i++)
-		signal(ignored[i], SIG_IGN);
 	umask(027);
-	for (unsigned int i = 0; i < ROLE_COUNT; i++)
+	for (unsigned int i = ROLE_GATE + 1; i < ROLE_COUNT; i++)
 		a->channels[i].fd = -1;
-	rc = loop_init(&a->loop);
-	if (rc == 0)
-		rc = writer_start(&writer);
+	rc = writer_start(&writer);
 	record_init(&a->record, writer);
-	if (rc == 0)
-		rc = role_filter(ROLE_AUDIT);
-	if (rc == 0)
-		rc = add_channel(a, CHANNEL_FD, ROLE_GATE);
-	return rc < 0 ? rc : channel_send(&a->channels[ROLE_GATE], MSG_READY, &ready, NULL, 0);
+	return rc;
 }
 
 int main(void)
 {
-	int rc;
+	static const struct child_program program = {.role = ROLE_AUDIT, .prepare = prepare, .run = run, .finish = drain};
 
-	log_init("postern-audit", LOG_LEVEL_INFO);
-	rc = audit_start(&the_audit);
-	if (rc == 0) {
-		rc = audit_run(&the_audit);
-		drain(&the_audit);
-	}
-	if (rc < 0 && rc != -EPIPE)
-		log_err("ends error=\"%s\"", strerror(-rc));
-	return rc == -EPIPE ? 0 : 1;
+	return child_main(&program, &the_audit, &the_audit.channels[ROLE_GATE], &the_audit.loop);
 }

@@ -8,13 +8,11 @@
  * gate, and the gate checks again what it is asked.
  */
 #include <errno.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include "postern/log.h"
-#include "postern/role.h"
+#include "postern/child.h"
 
 #include "server.h"
 
@@ -75,8 +73,9 @@ static int on_event(struct server *s, const struct loop_event *e)
 	return -EPROTO;
 }
 
-static int server_run(struct server *s)
+static int run(void *shell)
 {
+	struct server *s = shell;
 	struct loop_event events[EVENTS_MAX];
 	int rc = 0;
 
@@ -91,36 +90,16 @@ static int server_run(struct server *s)
 	return rc;
 }
 
-static int server_start(struct server *s)
+static int prepare(void *shell)
 {
-	/* A terminal or a supervisor signals the whole group: the gate decides when this process ends. */
-	static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
-	struct msg_plain ready = {0};
-	struct loop_ref ref = {.kind = LOOP_CHANNEL};
-	int rc;
-
-	for (size_t i = 0; i < ARRAY_LEN(ignored); i++)
-		signal(ignored[i], SIG_IGN);
 	request_setup();
-	server_init(s);
-	channel_init(&s->gate, CHANNEL_FD, ROLE_CONTROL, ROLE_GATE);
-	rc = loop_init(&s->loop);
-	if (rc == 0)
-		rc = loop_add(&s->loop, CHANNEL_FD, EPOLLIN, ref);
-	if (rc == 0)
-		rc = role_filter(ROLE_CONTROL);
-	return rc < 0 ? rc : channel_send(&s->gate, MSG_READY, &ready, NULL, 0);
+	server_init(shell);
+	return 0;
 }
 
 int main(void)
 {
-	int rc;
+	static const struct child_program program = {.role = ROLE_CONTROL, .prepare = prepare, .run = run};
 
-	log_init("postern-control", LOG_LEVEL_INFO);
-	rc = server_start(&the_server);
-	if (rc == 0)
-		rc = server_run(&the_server);
-	if (rc < 0 && rc != -EPIPE)
-		log_err("ends error=\"%s\"", strerror(-rc));
-	return rc == -EPIPE ? 0 : 1;
+	return child_main(&program, &the_server, &the_server.gate, &the_server.loop);
 }

@@ -22,7 +22,7 @@
 
 void server_init(struct server *s)
 {
-	s->listener = s->gate.fd = s->audit.channel.fd = -1;
+	s->listener = s->audit.channel.fd = -1;
 	s->group = GID_NONE;
 	for (unsigned int i = 0; i < CLIENTS_MAX; i++)
 		s->clients[i].fd = -1;

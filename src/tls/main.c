@@ -7,15 +7,11 @@
  * names that the upstreams are asked, and nothing else of the sandboxes. It ends with its channels.
  */
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/epoll.h>
 #include <time.h>
 
+#include "postern/child.h"
 #include "postern/clock.h"
-#include "postern/log.h"
-#include "postern/role.h"
 #include "shell.h"
 
 #define EVENTS_MAX 64
@@ -44,8 +40,9 @@ static int timeout_ms(const struct shell *s)
 	return wait_ms > INT32_MAX ? -1 : (int)wait_ms;
 }
 
-static int run(struct shell *s)
+static int run(void *shell)
 {
+	struct shell *s = shell;
 	struct loop_event events[EVENTS_MAX];
 	int rc = 0;
 
@@ -80,38 +77,20 @@ static int prepare_library(void)
 	return 0;
 }
 
-static int start(struct shell *s)
+static int prepare(void *shell)
 {
-	static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
-	struct msg_plain ready = {0};
+	struct shell *s = shell;
 	int rc;
 
-	for (size_t i = 0; i < ARRAY_LEN(ignored); i++)
-		signal(ignored[i], SIG_IGN); /* the end is the end of the channel */
-	channel_init(&s->gate, CHANNEL_FD, ROLE_TLS, ROLE_GATE);
 	channel_init(&s->resolver, -1, ROLE_TLS, ROLE_RESOLVER);
 	s->now_ms = clock_now_ms();
 	rc = prepare_library();
-	if (rc == 0)
-		rc = conns_init(s);
-	if (rc == 0)
-		rc = loop_init(&s->loop);
-	if (rc == 0)
-		rc = role_filter(ROLE_TLS);
-	if (rc == 0)
-		rc = loop_add(&s->loop, CHANNEL_FD, EPOLLIN, (struct loop_ref){.kind = SOURCE_GATE});
-	return rc < 0 ? rc : channel_send(&s->gate, MSG_READY, &ready, NULL, 0);
+	return rc == 0 ? conns_init(s) : rc;
 }
 
 int main(void)
 {
-	int rc;
+	static const struct child_program program = {.role = ROLE_TLS, .prepare = prepare, .run = run};
 
-	log_init("postern-tls", LOG_LEVEL_INFO);
-	rc = start(&the_shell);
-	if (rc == 0)
-		rc = run(&the_shell);
-	if (rc < 0 && rc != -EPIPE)
-		log_err("ends error=\"%s\"", strerror(-rc));
-	return rc == -EPIPE ? 0 : 1;
+	return child_main(&program, &the_shell, &the_shell.gate, &the_shell.loop);
 }

@@ -12,18 +12,16 @@
  */
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
 #include "links.h"
 #include "postern/channel.h"
+#include "postern/child.h"
 #include "postern/clock.h"
 #include "postern/image.h"
 #include "postern/log.h"
-#include "postern/loop.h"
-#include "postern/role.h"
 #include "queue.h"
 #include "verdict.h"
 
@@ -333,8 +331,9 @@ static int wait_ms(const struct shell *s)
 	return due <= now ? 0 : due - now > 60000 ? 60000 : (int)(due - now);
 }
 
-static int run(struct shell *s)
+static int run(void *shell)
 {
+	struct shell *s = shell;
 	struct loop_event events[8];
 	int rc = 0;
 
@@ -356,8 +355,10 @@ static int run(struct shell *s)
 }
 
 /* The gate is gone: nobody takes decisions any more, but what was seen is still told. */
-static void finish(struct shell *s)
+static void finish(void *shell)
 {
+	struct shell *s = shell;
+
 	for (bool more = true; more;) {
 		more = verdict_finish(s->verdict, time_now(), &s->out);
 		s->out.decisions.n = s->out.n_asks = 0;
@@ -365,40 +366,19 @@ static void finish(struct shell *s)
 	}
 }
 
-static int start(struct shell *s)
+static int prepare(void *shell)
 {
-	static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
-	struct loop_ref ref = {.kind = REF_GATE};
-	struct msg_plain ready = {0};
+	struct shell *s = shell;
 	int rc;
 
-	for (size_t i = 0; i < ARRAY_LEN(ignored); i++)
-		signal(ignored[i], SIG_IGN); /* the gate says when it is over */
-	channel_init(&s->gate, CHANNEL_FD, ROLE_VERDICT, ROLE_GATE);
 	s->attribute.fd = s->audit.channel.fd = s->bell = -1;
-	rc = loop_init(&s->loop);
-	if (rc == 0)
-		rc = verdict_new(&s->verdict);
-	if (rc == 0)
-		rc = links_new(&s->links);
-	if (rc == 0)
-		rc = role_filter(ROLE_VERDICT);
-	if (rc == 0)
-		rc = loop_add(&s->loop, s->gate.fd, EPOLLIN, ref);
-	return rc < 0 ? rc : channel_send(&s->gate, MSG_READY, &ready, NULL, 0);
+	rc = verdict_new(&s->verdict);
+	return rc == 0 ? links_new(&s->links) : rc;
 }
 
 int main(void)
 {
-	int rc;
+	static const struct child_program program = {.role = ROLE_VERDICT, .prepare = prepare, .run = run, .finish = finish};
 
-	log_init("postern-verdict", LOG_LEVEL_INFO);
-	rc = start(&the_shell);
-	if (rc == 0) {
-		rc = run(&the_shell);
-		finish(&the_shell);
-	}
-	if (rc < 0 && rc != -EPIPE)
-		log_err("ends error=\"%s\"", strerror(-rc));
-	return rc == -EPIPE ? 0 : 1;
+	return child_main(&program, &the_shell, &the_shell.gate, &the_shell.loop);
 }

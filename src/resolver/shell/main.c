@@ -7,17 +7,14 @@
  * sockets, time and the channels. It ends with the channel, or where the gate breaks the protocol.
  */
 #include <errno.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "postern/child.h"
 #include "postern/clock.h"
 #include "postern/linkwatch.h"
-#include "postern/log.h"
-#include "postern/role.h"
 
 #include "../dnssec/dnssec_ldns.h"
 #include "shell.h"
@@ -135,8 +132,9 @@ static void turn_end(struct shell *s)
 	datagrams_send(s);
 }
 
-static int run(struct shell *s)
+static int run(void *shell)
 {
+	struct shell *s = shell;
 	struct loop_event events[EVENTS_MAX];
 	uint64_t ticked_ms = 0;
 	int rc = 0;
@@ -164,15 +162,10 @@ static int run(struct shell *s)
 	return rc;
 }
 
-static int start(struct shell *s)
+static int prepare(void *shell)
 {
-	static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
-	struct msg_plain ready = {0};
-	int rc;
+	struct shell *s = shell;
 
-	for (size_t i = 0; i < ARRAY_LEN(ignored); i++)
-		signal(ignored[i], SIG_IGN); /* the end is the end of the channel */
-	channel_init(&s->gate, CHANNEL_FD, ROLE_RESOLVER, ROLE_GATE);
 	channel_init(&s->audit.channel, -1, ROLE_RESOLVER, ROLE_AUDIT);
 	channel_init(&s->tls.channel, -1, ROLE_RESOLVER, ROLE_TLS);
 	s->core = resolver_new(&ports, s);
@@ -185,25 +178,19 @@ static int start(struct shell *s)
 	if (!s->core || !s->streams || !s->asks || !s->udp || !s->conns || s->ioctl_fd < 0 || s->linkwatch_fd < 0)
 		return -ENOMEM;
 	dnssec_warm_up();
-	rc = loop_init(&s->loop);
-	if (rc == 0)
-		rc = role_filter(ROLE_RESOLVER);
-	if (rc == 0)
-		rc = loop_add(&s->loop, CHANNEL_FD, EPOLLIN, (struct loop_ref){.kind = SOURCE_GATE});
-	return rc < 0 ? rc : channel_send(&s->gate, MSG_READY, &ready, NULL, 0);
+	return 0;
+}
+
+static void finish(void *shell)
+{
+	const struct shell *s = shell;
+
+	resolver_flush(s->core);
 }
 
 int main(void)
 {
-	int rc;
+	static const struct child_program program = {.role = ROLE_RESOLVER, .prepare = prepare, .run = run, .finish = finish};
 
-	log_init("postern-resolver", LOG_LEVEL_INFO);
-	rc = start(&the_shell);
-	if (rc == 0) {
-		rc = run(&the_shell);
-		resolver_flush(the_shell.core);
-	}
-	if (rc < 0 && rc != -EPIPE)
-		log_err("ends error=\"%s\"", strerror(-rc));
-	return rc == -EPIPE ? 0 : 1;
+	return child_main(&program, &the_shell, &the_shell.gate, &the_shell.loop);
 }
