@@ -214,11 +214,13 @@ enum dns_check {
 	DNS_CHECK_WRONG,
 };
 enum dns_check dns_ask_check(const struct dns_ask *a, const void *data, size_t len);
-/* What the OPT record of an answer that passed says; nothing, where it has none. */
+/* What the OPT record of an answer says, a message of a header or more; nothing, where it has none. */
 struct dns_answer_opt {
 	uint16_t rcode; /* with the upper bits */
 	uint16_t cookie_len; /* of the first cookie; 0: none; what is no length of one is as it stands there */
 	uint8_t cookie[DNS_COOKIE_MAX];
+	bool keepalive; /* edns-tcp-keepalive, RFC 7828: */
+	uint32_t keepalive_ms; /* how long the server keeps an idle connection */
 };
 void dns_answer_opt(const uint8_t *data, size_t len, struct dns_answer_opt *ret_opt);
 /* TC and RCODE of a message that passed. */

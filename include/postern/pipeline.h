@@ -30,7 +30,8 @@
 #define PIPELINE_REFS 4096	    /* references of two questions under way differ modulo this */
 #define PIPELINE_CONNECT_MS 3000    /* until it can be written to, TLS handshake included */
 #define PIPELINE_STALL_MS 1500	    /* nothing came back for so long: not for new questions any more */
-#define PIPELINE_IDLE_MS 10000	    /* no question under way: closed */
+#define PIPELINE_IDLE_MS 10000	    /* no question under way: closed, unless the server said how long it keeps it (RFC 7828) */
+#define PIPELINE_KEEP_MAX_MS 60000  /* and no longer than this */
 
 struct pipeline;
 

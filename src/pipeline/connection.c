@@ -17,6 +17,7 @@ void connection_open(struct connection *c, uint32_t upstream, uint64_t now_ms)
 	c->generation++;
 	c->n_flight = c->n_waiting = c->n_answers = c->n_strays = 0;
 	c->opened_ms = c->moved_ms = now_ms;
+	c->idle_ms = PIPELINE_IDLE_MS;
 	c->out_len = c->out_sent = c->in_len = 0;
 	for (unsigned int i = 0; i < PIPELINE_FLIGHT_MAX; i++)
 		c->questions[i].used = false;

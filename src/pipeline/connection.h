@@ -34,6 +34,7 @@ struct connection {
 	uint32_t n_flight, n_waiting;
 	uint32_t n_answers, n_strays;
 	uint64_t opened_ms;
+	uint64_t idle_ms; /* how long it is kept without a question under way; 0: not at all, it takes none any more */
 	uint64_t moved_ms; /* when the last answer came, or the first question was put on an idle connection */
 	uint32_t out_len, out_sent, in_len;
 	struct question questions[PIPELINE_FLIGHT_MAX];

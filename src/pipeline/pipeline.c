@@ -79,7 +79,7 @@ static uint32_t flight_limit(const struct pipeline *p, uint32_t upstream)
 
 static bool takes_more(const struct pipeline *p, const struct connection *c, uint32_t upstream)
 {
-	return c->state != CONNECTION_CLOSED && c->upstream == upstream && !c->broken && connection_has_room(c) &&
+	return c->state != CONNECTION_CLOSED && c->upstream == upstream && !c->broken && connection_has_room(c) && c->idle_ms &&
 		c->n_flight < (c->alone ? 1 : flight_limit(p, upstream)) && silent_ms(p, c) < PIPELINE_STALL_MS;
 }
 
@@ -267,7 +267,7 @@ void pipeline_connected(struct pipeline *p, uint32_t conn)
 		return;
 	c->state = CONNECTION_OPEN;
 	c->moved_ms = p->now_ms; /* only now can an answer be expected */
-	due(p, p->now_ms + (c->n_flight ? PIPELINE_STALL_MS : PIPELINE_IDLE_MS));
+	due(p, p->now_ms + (c->n_flight ? PIPELINE_STALL_MS : c->idle_ms));
 	if (c->out_sent < c->out_len)
 		p->ports->wake(p->ctx, conn);
 }
@@ -296,6 +296,22 @@ uint8_t *pipeline_space(struct pipeline *p, uint32_t conn, size_t *ret_len)
 	return c->in + c->in_len;
 }
 
+/*
+ * RFC 7828 3.3.2: what the last answer says counts, and the connection is closed before the server does it; that began to count when it sent
+ * the answer.
+ */
+static void keep(struct connection *c, const uint8_t *data, size_t len)
+{
+	struct dns_answer_opt opt;
+
+	dns_answer_opt(data, len, &opt);
+	if (!opt.keepalive)
+		return;
+	c->idle_ms = opt.keepalive_ms - opt.keepalive_ms / 8;
+	if (c->idle_ms > PIPELINE_KEEP_MAX_MS)
+		c->idle_ms = PIPELINE_KEEP_MAX_MS;
+}
+
 /* Hands out the whole messages of @c. False: meanwhile the connection ended. */
 static bool deliver(struct pipeline *p, struct connection *c)
 {
@@ -305,6 +321,7 @@ static bool deliver(struct pipeline *p, struct connection *c)
 
 	while (connection_next(c, &at, &where, &data, &len)) {
 		c->moved_ms = p->now_ms;
+		keep(c, data, len);
 		if (c->n_answers > 1)
 			p->serial[c->upstream] = false;
 		if (where < PIPELINE_FLIGHT_MAX)
@@ -327,7 +344,7 @@ void pipeline_received(struct pipeline *p, uint32_t conn, size_t len)
 	if (c->broken)
 		end(p, c);
 	else if (c->n_flight == 0)
-		due(p, p->now_ms + PIPELINE_IDLE_MS);
+		due(p, p->now_ms + c->idle_ms);
 }
 
 bool pipeline_waiting(const struct pipeline *p, uint32_t conn)
@@ -341,7 +358,7 @@ static uint64_t end_of(const struct connection *c)
 	if (c->state == CONNECTION_CONNECTING)
 		return c->opened_ms + PIPELINE_CONNECT_MS;
 	if (c->n_flight == 0)
-		return c->moved_ms + PIPELINE_IDLE_MS;
+		return c->moved_ms + c->idle_ms;
 	/* whoever waits has a deadline of his own */
 	return c->n_waiting ? UINT64_MAX : c->moved_ms + PIPELINE_STALL_MS;
 }

@@ -10,6 +10,8 @@ usage: dotd.py serve ADDRESS MODE CERTIFICATE KEY LOG
   drip      begins a handshake record and sends a byte of it each 100 ms
   midclose  closes in the middle of its answer     endless   sends answers to other questions without end
   runt      sends messages of two bytes            swap      answers the other name of two
+  private   answers with 10.0.0.30
+  brief     says (RFC 7828) that it keeps idle connections for 3 s, and does; a line "closed by" tells who closed first
 LOG gets a line per connection ("hello"), per handshake ("tls VERSION ALPN resumed|full"), per query (its length and whether it has padding), and,
 of `clear`, of what is no handshake.
 """
@@ -21,15 +23,17 @@ import threading
 import time
 
 ADDRESS = bytes([203, 0, 113, 77])
+PRIVATE = bytes([10, 0, 0, 30])
+KEEP_S = 3
 
 
-def answer(query):
+def answer(query, address=ADDRESS, opt=b""):
     end = 12
     while query[end]:
         end += 1 + query[end]
     end += 5
-    body = b"\xc0\x0c" + struct.pack("!HHIH", 1, 1, 60, 4) + ADDRESS
-    return query[:2] + struct.pack("!5H", 0x8180, 1, 1, 0, 0) + query[12:end] + body
+    body = b"\xc0\x0c" + struct.pack("!HHIH", 1, 1, 60, 4) + address
+    return query[:2] + struct.pack("!5H", 0x8180, 1, 1, 0, 1 if opt else 0) + query[12:end] + body + opt
 
 
 def framed(message):
@@ -51,7 +55,23 @@ def queries(conn):
         yield exactly(conn, struct.unpack("!H", exactly(conn, 2))[0])
 
 
+def converse_briefly(conn, say):
+    keep = struct.pack("!HHH", 11, 2, KEEP_S * 10)
+    opt = b"\0" + struct.pack("!HHIH", 41, 1232, 0, len(keep)) + keep
+    try:
+        for query in queries(conn):
+            conn.sendall(framed(answer(query, opt=opt)))
+            conn.settimeout(KEEP_S)
+    except socket.timeout:
+        say("closed by us")
+    except OSError:
+        say("closed by them")
+
+
 def converse(conn, mode, say):
+    if mode == "brief":
+        converse_briefly(conn, say)
+        return
     for query in queries(conn):
         padded = b"\x00\x0c\x00" in query
         say(f"query {len(query)} {'padded' if padded else 'plain'}")
@@ -66,7 +86,7 @@ def converse(conn, mode, say):
             conn.sendall(framed(bytes([query[0] ^ 1]) + answer(query)[1:]) * 8)
         if mode == "swap":
             query = query[:12] + bytes([query[12]]) + b"x" + query[14:]
-        conn.sendall(framed(answer(query)))
+        conn.sendall(framed(answer(query, PRIVATE if mode == "private" else ADDRESS)))
 
 
 def context(mode, certificate, key):

@@ -51,6 +51,35 @@ static size_t unhex(const char *hex, uint8_t *out)
 	return n;
 }
 
+static void test_keepalive(void)
+{
+	static const struct {
+		const char *name, *hex;
+		bool said;
+		uint32_t ms;
+	} rows[] = {
+		{"no keepalive", HEAD("0000", "0000", "0001") OPT("00", "0014") COOKIE, false, 0},
+		{"a keepalive of 30 s", HEAD("0000", "0000", "0001") OPT("00", "0006") "000b 0002 012c ", true, 30000},
+		{"of nothing", HEAD("0000", "0000", "0001") OPT("00", "0006") "000b 0002 0000 ", true, 0},
+		{"the longest", HEAD("0000", "0000", "0001") OPT("00", "0006") "000b 0002 ffff ", true, 6553500},
+		{"behind a cookie", HEAD("0000", "0000", "0001") OPT("00", "001a") COOKIE "000b 0002 000a ", true, 1000},
+		{"of two the last", HEAD("0000", "0000", "0001") OPT("00", "000c") "000b 0002 000a 000b 0002 0014 ", true, 2000},
+		{"without its time, as in a question", HEAD("0000", "0000", "0001") OPT("00", "0004") "000b 0000 ", false, 0},
+		{"of three bytes", HEAD("0000", "0000", "0001") OPT("00", "0007") "000b 0003 000a00 ", false, 0},
+		{"before an option cut short", HEAD("0000", "0000", "0001") OPT("00", "0008") "000b 0002 000a 000a ", false, 0},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		uint8_t wire[256];
+		size_t len = unhex(rows[i].hex, wire);
+		struct dns_answer_opt opt;
+
+		check_row(rows[i].name);
+		dns_answer_opt(wire, len, &opt);
+		CHECK(opt.keepalive == rows[i].said && (!opt.keepalive || opt.keepalive_ms == rows[i].ms));
+	}
+}
+
 static void test_opt(void)
 {
 	for (size_t i = 0; i < ARRAY_LEN(opt_rows); i++) {
@@ -183,6 +212,7 @@ static void test_write(void)
 int main(void)
 {
 	test_opt();
+	test_keepalive();
 	test_check();
 	test_roll();
 	test_write();

@@ -426,6 +426,55 @@ static void test_hostile(void)
 	CHECK(net.n_failed == 0);
 }
 
+/* The answer to @id with an OPT record: the connection is kept for @units of 100 ms (RFC 7828). */
+static void reply_keepalive(uint32_t conn, uint16_t id, uint16_t units)
+{
+	const uint8_t m[] = {0, 34, (uint8_t)(id >> 8), (uint8_t)id, 0x81, 0x80, 0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 1, 0, 1,
+		0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 6, 0, 11, 0, 2, (uint8_t)(units >> 8), (uint8_t)units};
+
+	receive(conn, m, sizeof(m));
+}
+
+static void test_keepalive(void)
+{
+	static const struct {
+		const char *name;
+		uint16_t units;
+		uint64_t kept_ms;
+	} rows[] = {
+		{"a server that keeps it for a second", 10, 875},
+		{"for longer than we do by ourselves", 400, 35000},
+		{"for hours", UINT16_MAX, PIPELINE_KEEP_MAX_MS},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		begin(rows[i].name);
+		CHECK(ask(0, 1, 1) == 0);
+		pipeline_connected(net.p, conn_to(0));
+		reply_keepalive(conn_to(0), 1, rows[i].units);
+		CHECK(net.n_answered == 1 && pipeline_deadline(net.p) <= net.now_ms + rows[i].kept_ms);
+		pass(rows[i].kept_ms - 1);
+		CHECK(net.n_open == 1);
+		pass(1);
+		CHECK(net.n_open == 0);
+	}
+	begin("not at all: closed behind the last answer, and no further question on it");
+	CHECK(ask(0, 1, 1) == 0 && ask(0, 2, 2) == 0);
+	pipeline_connected(net.p, conn_to(0));
+	reply_keepalive(conn_to(0), 1, 0);
+	CHECK(net.n_answered == 1 && net.n_open == 1 && ask(0, 3, 3) == 0 && net.n_opens == 2);
+	reply(conn_to(0), 2, 20);
+	pass(0);
+	CHECK(net.n_answered == 2 && net.n_failed == 0 && net.n_open == 1);
+	begin("the last word counts");
+	CHECK(ask(0, 1, 1) == 0 && ask(0, 2, 2) == 0);
+	pipeline_connected(net.p, conn_to(0));
+	reply_keepalive(conn_to(0), 1, 0);
+	reply_keepalive(conn_to(0), 2, 300);
+	pass(PIPELINE_IDLE_MS);
+	CHECK(net.n_open == 1 && net.n_answered == 2);
+}
+
 int main(void)
 {
 	test_pipelined();
@@ -435,6 +484,7 @@ int main(void)
 	test_slow();
 	test_bounds();
 	test_hostile();
+	test_keepalive();
 	pipeline_free(net.p);
 	return check_report();
 }
