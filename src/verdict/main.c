@@ -14,9 +14,11 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "links.h"
+#include "pace.h"
 #include "postern/channel.h"
 #include "postern/child.h"
 #include "postern/clock.h"
@@ -42,6 +44,7 @@ struct shell {
 	struct image *image;
 	struct queue *queue;
 	struct links *links;
+	struct pace pace;
 	struct verdict_out out;
 };
 
@@ -246,6 +249,14 @@ static int on_bell(struct shell *s)
 	return on_gate(s);
 }
 
+/* Nothing but the queue's next packets waits with us: what the gate says meanwhile is read after the next receive. */
+static void pause_queue(void)
+{
+	const struct timespec pause = {.tv_nsec = PACE_PAUSE_US * 1000};
+
+	(void)ppoll(NULL, 0, &pause, NULL); /* cut short by a signal: the next look comes earlier */
+}
+
 static int on_queue(struct shell *s)
 {
 	int rc = 0;
@@ -276,8 +287,11 @@ static int on_queue(struct shell *s)
 			verdict_packet(s->verdict, &e.packet, now, &s->out);
 		}
 		rc = flush(s);
-		if (n < QUEUE_BATCH)
-			break;
+		if (n == QUEUE_BATCH)
+			continue;
+		if (rc == 0 && pace_wait(&s->pace, now.ms, (uint32_t)n))
+			pause_queue();
+		break;
 	}
 	return rc;
 }
