@@ -147,6 +147,7 @@ struct msg_pin_request {
 	uint32_t generation; /* of the image by which it was matched */
 	uint32_t ttl_s;	     /* lowest on the chain */
 	uint8_t n_addrs;
+	uint8_t would_block; /* 1: only audit mode lets the name through: no pins, but the verdict loop is to know it */
 	struct dns_name name; /* QNAME */
 	struct addr addrs[PIN_ADDRS_MAX];
 };
@@ -162,7 +163,7 @@ struct msg_pin_reply {
 struct msg_pin_note {
 	struct message_header h;
 	uint16_t slot;
-	uint16_t reason;	  /* REASON_NONE: pinned; else why this address of the name was not (blocked, cut) */
+	uint16_t reason;	  /* REASON_NONE: pinned; else why this address of the name was not */
 	uint32_t rule;
 	uint64_t expires_ms;	  /* CLOCK_BOOTTIME */
 	uint8_t n_addrs;

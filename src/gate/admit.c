@@ -96,6 +96,26 @@ static uint32_t lifetime_ms(const struct image_settings *set, uint32_t ttl_s)
 	return (s + set->pin_grace_s) * 1000u;
 }
 
+enum reason admit_withheld(const struct image *im, uint32_t generation, const struct sandbox *s,
+	const struct msg_pin_request *q, uint64_t now_ms, struct msg_pin_note *ret_note)
+{
+	*ret_note = (struct msg_pin_note){.slot = q->slot, .reason = REASON_BLOCKED_NAME, .rule = IMAGE_NONE};
+	if (!s)
+		return REASON_NO_SANDBOX;
+	if (s->mode != SANDBOX_AUDIT || !policy_of(im, s) || q->generation != generation)
+		return REASON_NO_RULE;
+	if (q->n_addrs == 0 || q->n_addrs > PIN_ADDRS_MAX ||
+		dns_name_from_wire(q->name.wire, q->name.len, &ret_note->name) < 0)
+		return REASON_MALFORMED;
+	for (unsigned int i = 0; i < q->n_addrs; i++) {
+		if (q->addrs[i].family != ADDR_V4 && q->addrs[i].family != ADDR_V6)
+			return REASON_MALFORMED;
+		ret_note->addrs[ret_note->n_addrs++] = q->addrs[i];
+	}
+	ret_note->expires_ms = now_ms + lifetime_ms(image_settings(im), q->ttl_s);
+	return REASON_NONE;
+}
+
 struct room {
 	uint32_t name, rule, sandbox; /* new holds or pins that still fit */
 };

@@ -29,6 +29,13 @@ struct admission {
 void admit(const struct image *im, uint32_t generation, const struct sandbox *s, const struct pinbook *book,
 	const struct msg_pin_request *request, struct admission *ret_admission);
 
+/*
+ * A request that says would_block: the note for the verdict loop, with the reason blocked-name. Nothing is pinned, and only of a sandbox in
+ * audit mode is it believed that the name would be blocked: REASON_NONE, else why not.
+ */
+enum reason admit_withheld(const struct image *im, uint32_t generation, const struct sandbox *s,
+	const struct msg_pin_request *request, uint64_t now_ms, struct msg_pin_note *ret_note);
+
 /* Does rule @rule of @p open protocol and port? */
 bool admit_service(const struct image *im, const struct image_policy *p, uint32_t rule, uint8_t protocol, uint16_t port);
 /* The rule under which @name may hold a pin of this key now, or IMAGE_NONE. */

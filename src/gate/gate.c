@@ -18,6 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "admit.h"
 #include "kernel/nfq.h"
 #include "postern/clock.h"
 #include "postern/log.h"
@@ -102,6 +103,18 @@ static void flush_pins(struct gate *g, struct pin_batch *b)
 	b->n = 0;
 }
 
+/* What only audit mode lets through: no pin, but the verdict loop is to know the name before its packets come. */
+static void withheld(struct gate *g, const struct msg_pin_request *q)
+{
+	struct msg_pin_reply reply = {.h.seq = q->h.seq, .reason = REASON_BLOCKED_NAME};
+	struct msg_pin_note note;
+
+	if (admit_withheld(g->policy.image, g->policy.generation, sandboxes_get(g->sandboxes, q->slot), q, clock_now_ms(), &note) ==
+		REASON_NONE)
+		leave_notes(g, &note, 1);
+	(void)!channel_send(&g->children.all[ROLE_RESOLVER].channel, MSG_PIN_REPLY, &reply, NULL, 0);
+}
+
 /* ---- verdicts ---- */
 
 static void decisions(struct gate *g, const struct msg_decisions *m)
@@ -177,6 +190,10 @@ static void dispatch(struct gate *g, enum role from, const union message_buffer 
 	case MSG_PIN_REQUEST:
 		if (!g->policy.image) {
 			gate_fail(g, "resolver: a request before there is a policy", -EPROTO);
+			return;
+		}
+		if (((const struct msg_pin_request *)m)->would_block) {
+			withheld(g, (const struct msg_pin_request *)m);
 			return;
 		}
 		memcpy(&batch->requests[batch->n++], m, sizeof(batch->requests[0]));

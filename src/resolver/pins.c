@@ -7,6 +7,8 @@
  * safe side. A kept reply is answered at once while its pins outlive what would be served; when less than half of their
  * lifetime is left and they end before the data, they are asked for again, with the same addresses, while clients are
  * still answered from what remains. When too little remains, clients wait for the grant.
+ * What only audit mode lets through has no pins. It is told to the gate all the same, so that the record of its packets has the
+ * name, and answered when the gate has passed that on, or cannot.
  * A signed RRset that loses an address is another RRset: who asked with DO gets all of it or SERVFAIL.
  *
  * Where no grant can be had (the gate is silent or out of room; not where it refused what the policy does not allow) the answer
@@ -79,6 +81,11 @@ static bool answer_open(struct resolver *r, struct task *task, enum reason reaso
 	return true;
 }
 
+bool pins_withheld(const struct task *task)
+{
+	return task->found.action == EVENT_WOULD_BLOCK;
+}
+
 /* There are no pins for the draft, for no fault of the policy's. */
 static void pins_missing(struct resolver *r, struct task *task, enum reason reason)
 {
@@ -86,6 +93,15 @@ static void pins_missing(struct resolver *r, struct task *task, enum reason reas
 
 	if (!owner || !owner->fail_open || !answer_open(r, task, reason))
 		task_fail(r, task, reason);
+}
+
+/* The gate does not say anything. */
+static void no_grant(struct resolver *r, struct task *task, enum reason reason)
+{
+	if (pins_withheld(task))
+		draft_end(r, task, UINT32_MAX, NULL); /* it waited for no pin */
+	else
+		pins_missing(r, task, reason);
 }
 
 /* Is this a failure to pin, rather than a refusal to? */
@@ -98,19 +114,20 @@ void pins_request(struct resolver *r, struct task *task)
 {
 	const struct draft *d = &task->draft;
 	struct msg_pin_request m = {.slot = task->key.slot, .qtype = task->key.qtype, .rule = task->rule,
-		.generation = r->generation, .ttl_s = aged(d->ttl_s, age_s(r, d->as_of_ms)), .n_addrs = d->n_addrs, .name = task->key.name};
+		.generation = r->generation, .ttl_s = aged(d->ttl_s, age_s(r, d->as_of_ms)), .n_addrs = d->n_addrs,
+		.would_block = pins_withheld(task), .name = task->key.name};
 
 	memcpy(m.addrs, d->addrs, d->n_addrs * sizeof(m.addrs[0]));
 	m.h.seq = tasks_renew_ref(r->tasks, task);
 	if (r->n_pins == RESOLVER_PINS_MAX) {
 		count(r, COUNTER_RESOLVER_table_full);
-		pins_missing(r, task, REASON_OVERLOAD);
+		no_grant(r, task, REASON_OVERLOAD);
 		return;
 	}
 	task->pin_sent_ms = r->now_ms;
 	if (r->ports->pin(r->ctx, &m) < 0) {
 		count(r, COUNTER_RESOLVER_pin_failures);
-		pins_missing(r, task, REASON_PIN_FAILED);
+		no_grant(r, task, REASON_PIN_FAILED);
 		return;
 	}
 	count(r, COUNTER_RESOLVER_pin_requests);
@@ -122,7 +139,7 @@ void pins_request(struct resolver *r, struct task *task)
 void pins_due(struct resolver *r, struct task *task)
 {
 	count(r, COUNTER_RESOLVER_pin_failures);
-	pins_missing(r, task, REASON_PIN_FAILED);
+	no_grant(r, task, REASON_PIN_FAILED);
 }
 
 void resolver_pin_reply(struct resolver *r, const struct msg_pin_reply *m)
@@ -133,6 +150,10 @@ void resolver_pin_reply(struct resolver *r, const struct msg_pin_reply *m)
 
 	if (!task || task->state != TASK_PINNING)
 		return; /* too late: the pins are there, the answer was SERVFAIL */
+	if (pins_withheld(task)) {
+		draft_end(r, task, UINT32_MAX, NULL);
+		return;
+	}
 	asked = task->draft.n_addrs < 32 ? (1u << task->draft.n_addrs) - 1 : UINT32_MAX;
 	if (m->reason == REASON_NONE && (m->granted & asked)) {
 		draft_end(r, task, m->granted & asked, m);

@@ -243,10 +243,10 @@ static void end_addresses(struct resolver *r, struct task *task, const struct dn
 		task_fail(r, task, REASON_UPSTREAM);
 		return;
 	}
-	if (rule && rule->n_services && task->found.action != EVENT_WOULD_BLOCK)
+	if (pins_withheld(task) || (rule && rule->n_services))
 		pins_request(r, task);
 	else
-		draft_end(r, task, UINT32_MAX, NULL); /* no ports, or only audit mode lets it: nothing to open, nothing to wait for */
+		draft_end(r, task, UINT32_MAX, NULL); /* no ports: nothing to open, nothing to wait for */
 }
 
 /* One HTTPS or SVCB record without hints. Left out where it leads to a name that is not allowed, or is malformed. */

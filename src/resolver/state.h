@@ -194,6 +194,8 @@ void signed_append(const struct draft *d, struct dns_reply *reply);
 /* pins.c */
 /* Asks the gate for the draft's addresses; ends the task where that fails. */
 void pins_request(struct resolver *r, struct task *task);
+/* Does only audit mode let the name through? Then it gets no pins; the request says so, and any end of it releases the answer. */
+bool pins_withheld(const struct task *task);
 /* The gate did not answer in time. */
 void pins_due(struct resolver *r, struct task *task);
 /* The reply with the addresses of @granted: sent, kept, the task ended. */

@@ -18,7 +18,7 @@
 
 enum pin_state { /* from the least to the most that is known */
 	PIN_UNKNOWN,	    /* nobody in this sandbox resolved this address */
-	PIN_WITHHELD,	    /* a name led there, and was not pinned: see reason */
+	PIN_WITHHELD,	    /* a name led there that only audit mode let through, and was not pinned: see reason */
 	PIN_OTHER_PROTOCOL, /* pinned, or was, but no port of this protocol */
 	PIN_OTHER_PORT,	    /* pinned, or was, for other ports of this protocol */
 	PIN_OVER,	    /* was pinned for this port */

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Audit mode and fail_open with the real daemon.
 
-Audit: what the policy would block gets through and is recorded as `would-block`; metadata stays refused; without a daemon it is
+Audit: what the policy would block gets through and is recorded as `would-block`, a blocked name's packets with the name; metadata stays refused; without a daemon it is
 shut; the mode outlives a restart, of sandboxes added at run time too; a change to enforce ends what is not permitted, also when
 it is made while no daemon runs. fail_open: a name that cannot be pinned is answered, its address stays refused.
 """
@@ -73,9 +73,9 @@ class Scene:
         lab.check(reaches(box, OTHER), f"{when}: {name} reaches it")
         lab.check(reaches(box, stranger), f"{when}: {name} reaches a stranger")
         lab.equal(self.recorded("the name", kind="dns", sandbox=name, names=["other.test"])["rule"], "rest", "by the rule that blocks")
-        for address in (OTHER, stranger):
+        for address, want in ((OTHER, ("blocked-name", "rest", ["other.test"])), (stranger, ("never-resolved", "web", []))):
             event = self.recorded(address, kind="alert", sandbox=name, destination=address)
-            lab.equal(event["reason"], "never-resolved", "with the reason of the refusal")
+            lab.equal((event["reason"], event.get("rule"), event.get("names", [])), want, "with reason, rule and names of the refusal")
 
 
 def lets_through(scene):

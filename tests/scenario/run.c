@@ -107,7 +107,7 @@ static int on_pin(void *ctx, struct msg_pin_request *m)
 	list[0] = '\0';
 	for (unsigned int i = 0; i < m->n_addrs; i++)
 		n += (size_t)snprintf(list + n, sizeof(list) - n, " %s", addr_format(&m->addrs[i], addr));
-	scenario_action(s, "pin %u %s ttl %u%s", m->slot, dns_name_to_text(&m->name, name), m->ttl_s, list);
+	scenario_action(s, "%s %u %s ttl %u%s", m->would_block ? "name" : "pin", m->slot, dns_name_to_text(&m->name, name), m->ttl_s, list);
 	return 0;
 }
 

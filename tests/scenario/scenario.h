@@ -33,7 +33,7 @@
  *	junk HEX				bytes instead
  *	broken					the connection for the last question ended
  *	grant MS [ADDRESS...]			of the last pin request: all, or only these
- *	refuse REASON
+ *	refuse REASON				of the last pin request (printed as "name" where it asks for no pin)
  *	late					the next grant is for the pin request before the last one
  *	full pin|ask|log [on|off]		the channel to the gate, the pool of sockets, or the channel to the log takes no more
  *	other					what comes next is for the question before the last, not for the last

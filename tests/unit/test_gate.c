@@ -227,6 +227,37 @@ static void test_admission(void)
 	fixture_fini(&f);
 }
 
+/* What only audit mode lets through: a name for the log, no pin; the resolver is believed that it is blocked, and nothing else. */
+static void test_withheld(void)
+{
+	struct msg_pin_note note;
+	struct fixture f;
+
+	check_row("withheld");
+	fixture_init(&f);
+	f.request.would_block = 1;
+	f.request.rule = 99;
+	f.request.name = name_of("www.example.org");
+	CHECK(admit_withheld(f.image, 7, &f.sandbox, &f.request, NOW, &note) == REASON_NO_RULE); /* it enforces */
+	f.sandbox.mode = SANDBOX_AUDIT;
+	CHECK(admit_withheld(f.image, 7, &f.sandbox, &f.request, NOW, &note) == REASON_NONE);
+	CHECK(note.reason == REASON_BLOCKED_NAME && note.n_addrs == 1 && note.n_services == 0 && note.expires_ms == NOW + 65000);
+	CHECK(dns_name_equal(&note.name, &f.request.name) && addr_equal(&note.addrs[0], &f.request.addrs[0]));
+	f.request.generation = 6;
+	CHECK(admit_withheld(f.image, 7, &f.sandbox, &f.request, NOW, &note) == REASON_NO_RULE);
+	f.request.generation = 7;
+	CHECK(admit_withheld(f.image, 7, NULL, &f.request, NOW, &note) == REASON_NO_SANDBOX);
+	f.request.n_addrs = PIN_ADDRS_MAX + 1;
+	CHECK(admit_withheld(f.image, 7, &f.sandbox, &f.request, NOW, &note) == REASON_MALFORMED);
+	f.request.n_addrs = 1;
+	f.request.addrs[0].family = 7;
+	CHECK(admit_withheld(f.image, 7, &f.sandbox, &f.request, NOW, &note) == REASON_MALFORMED);
+	f.request.addrs[0].family = ADDR_V4;
+	f.request.name.wire[0] = 200;
+	CHECK(admit_withheld(f.image, 7, &f.sandbox, &f.request, NOW, &note) == REASON_MALFORMED);
+	fixture_fini(&f);
+}
+
 /* Each cap alone: a rule and a sandbox count what other names hold, and a sandbox counts a pin once. */
 static void test_quota(void)
 {
@@ -380,6 +411,7 @@ int main(void)
 	test_wheel();
 	test_many();
 	test_admission();
+	test_withheld();
 	test_quota();
 	test_sandboxes();
 	test_zones();
