@@ -99,3 +99,20 @@ void gate_event_pin(struct gate *g, const struct msg_pin_request *q, const struc
 				&image_rule(g->policy.image, image_policy(g->policy.image, policy), q->rule)->place);
 	}
 }
+
+void gate_look_at_table(struct gate *g)
+{
+	struct event e = event_new(EVENT_SUPPRESSED);
+	struct flows_stats now;
+
+	if (flows_stats(g->kernel.flows, &now) < 0)
+		return; /* the next look tells */
+	e.count = fullness_look(&g->fullness, now.entries, now.max, now.dropped, clock_now_ms());
+	if (!e.count)
+		return;
+	e.reason = REASON_OVERLOAD;
+	e.action = EVENT_DROPPED;
+	snprintf(e.text, sizeof(e.text), "the connection table is full (%u of %u flows): packets were dropped", now.entries, now.max);
+	event_send(&g->audit, &e);
+	log_warning("the connection table is full (%u of %u flows): %u packets were dropped", now.entries, now.max, e.count);
+}

@@ -27,6 +27,7 @@
 #define PING_EVERY_TICKS 5
 #define LATE_MS 1000 /* a tick so late says that this process did not run */
 #define CGROUPS_EVERY_TICKS 2
+#define TABLE_EVERY_TICKS 10
 #define FINISH_MS 500	   /* a process that is stuck delays the next start by no more */
 #define FINISH_LOG_MS 3000 /* at a stop that was asked for, a slow disk gets more */
 #define NOTES_EACH_TICK 512
@@ -274,6 +275,8 @@ static void tick(struct gate *g, unsigned int n, uint64_t due_ms, uint64_t now_m
 	gate_anchors_tick(g, now_ms);
 	if (n % CGROUPS_EVERY_TICKS == 0)
 		gate_cgroups_look(g);
+	if (n % TABLE_EVERY_TICKS == 0)
+		gate_look_at_table(g);
 	if (g->notify.watchdog_us && n % PING_EVERY_TICKS == 0)
 		notify_send(&g->notify, "WATCHDOG=1");
 }

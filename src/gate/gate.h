@@ -8,6 +8,7 @@
 
 #include "children.h"
 #include "elements.h"
+#include "fullness.h"
 #include "kernel/flows.h"
 #include "kernel/nft.h"
 #include "kernel/snapshot.h"
@@ -88,6 +89,7 @@ struct gate {
 	uint64_t started_wall_us;
 	uint64_t counters[COUNTER_GATE_COUNT];
 	uint32_t note_cursor; /* pins of whose notes the verdict process has not been told yet: see gate.c */
+	struct fullness fullness;
 	bool stop;
 	int exit_code;
 };
@@ -154,6 +156,8 @@ void gate_say_loose(struct gate *g, const struct sandbox *s);
 void gate_event_text(struct gate *g, enum event_kind kind, const struct sandbox *s, const char *fmt, ...)
 	POSTERN_PRINTF(4, 5);
 void gate_event_policies(struct gate *g);
+/* Looks whether the kernel dropped packets because its connection table is full, and puts that on record. */
+void gate_look_at_table(struct gate *g);
 /* Of a pin; sent by the next gate_events_send(), which is due at g->pin_events.due_ms. */
 void gate_event_pin(struct gate *g, const struct msg_pin_request *q, const struct msg_pin_reply *r);
 void gate_events_send(struct gate *g);

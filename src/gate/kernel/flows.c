@@ -177,3 +177,45 @@ int flows_delete(struct flows *f, const struct flow *flow)
 	h->nlmsg_seq = ++f->netlink.seq;
 	return netlink_do(&f->netlink, h, h->nlmsg_len, h->nlmsg_seq, h->nlmsg_seq);
 }
+
+static void add_number(const struct nlattr *a, uint16_t type, uint32_t *sum)
+{
+	if (mnl_attr_get_type(a) == type && mnl_attr_validate(a, MNL_TYPE_U32) >= 0)
+		*sum += ntohl(mnl_attr_get_u32(a));
+}
+
+static int read_processor(void *context, const struct nlmsghdr *h)
+{
+	struct flows_stats *s = context;
+	const struct nlattr *a;
+
+	mnl_attr_for_each(a, h, sizeof(struct nfgenmsg))
+		add_number(a, CTA_STATS_DROP, &s->dropped);
+	return 0;
+}
+
+static int read_global(void *context, const struct nlmsghdr *h)
+{
+	struct flows_stats *s = context;
+	const struct nlattr *a;
+
+	mnl_attr_for_each(a, h, sizeof(struct nfgenmsg)) {
+		add_number(a, CTA_STATS_GLOBAL_ENTRIES, &s->entries);
+		add_number(a, CTA_STATS_GLOBAL_MAX_ENTRIES, &s->max);
+	}
+	return 0;
+}
+
+int flows_stats(struct flows *f, struct flows_stats *ret_stats)
+{
+	_Alignas(8) uint8_t buf[REQUEST_SIZE];
+	struct nlmsghdr *h = netlink_message(buf, NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET_STATS_CPU, NLM_F_DUMP, AF_UNSPEC);
+	int rc;
+
+	*ret_stats = (struct flows_stats){ 0 };
+	rc = netlink_each(&f->netlink, h, read_processor, ret_stats);
+	if (rc < 0)
+		return rc;
+	h = netlink_message(buf, NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET_STATS, NLM_F_ACK, AF_UNSPEC);
+	return netlink_each(&f->netlink, h, read_global, ret_stats);
+}

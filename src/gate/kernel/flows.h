@@ -49,4 +49,12 @@ POSTERN_MUST_CHECK int flows_dump(struct flows *f, flows_each_fn *each, void *co
 /* Ends exactly this one: tuple, zone and id. -ENOENT: it is gone already (fine). */
 POSTERN_MUST_CHECK int flows_delete(struct flows *f, const struct flow *flow);
 
+struct flows_stats { /* of the connection table of this network namespace */
+	uint32_t entries, max;
+	uint32_t dropped; /* packets dropped for want of an entry, since the namespace began; wraps round */
+};
+
+/* 0 or -errno. */
+POSTERN_MUST_CHECK int flows_stats(struct flows *f, struct flows_stats *ret_stats);
+
 #endif
