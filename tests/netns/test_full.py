@@ -4,7 +4,7 @@
 usage: test_full.py [MAX]       MAX: net.netfilter.nf_conntrack_max, which somebody has set for this kernel (tests/vm)
 
 A sandbox that is let out everywhere opens more flows than the ruleset grants it: no more than that get out, its neighbour does not
-notice, and `postern doctor` says so. With MAX, below that number, it fills the table: nothing leaks, what is established goes on,
+notice, and `postern doctor` says so; and so with flows to the stub, each query from a port of its own. With MAX, below that number, it fills the table: nothing leaks, what is established goes on,
 doctor says what to do, the daemon lives, and once the flood has ended service returns by itself. (Whether a new flow begins meanwhile
 is the kernel's: it gives up entries of flows that were never answered.)
 """
@@ -82,6 +82,33 @@ def limit(net, daemon, seen):
     lab.check(resolves_and_connects(net.ns["box1"]), "once they have ended, it may begin others")
 
 
+def questions(box, first, n):
+    """One flow each, by its source port; what comes back is not waited for."""
+    server = labnet.GATEWAY["box1"][0]
+    query = b"\0\1\1\0\0\1\0\0\0\0\0\0\7example\3com\0\0\1\0\1"
+    for port in range(first, first + n):
+        with labprobe.sock(box, server, socket.SOCK_DGRAM) as s:
+            s.bind(("", port))
+            s.sendto(query, (server, 53))
+
+
+def asked(net):
+    """Flows to the stub that live."""
+    return net.ns["host"].run(["sh", "-c", "conntrack -L -p udp --orig-port-dst 53 -s 192.0.2.0/24 2>/dev/null | wc -l"]).stdout.strip()
+
+
+def queries(net, daemon):
+    """The same with queries: each source port is a flow to the stub."""
+    before, began = refused(daemon), time.monotonic()
+    questions(net.ns["box1"], 20000, 5000)
+    lab.wait_for("the queries to be judged", lambda: refused(daemon) - before >= 5000 - LIMIT)
+    took_s, flows = time.monotonic() - began, int(asked(net))
+    lab.check(0 < flows <= LIMIT + 10, f"queries from 5000 ports within {took_s:.1f} s: {flows} flows, {refused(daemon) - before} refused")
+    lab.check(resolves_and_connects(net.ns["box2"]), "its neighbour does not notice")
+    net.ns["host"].run(["conntrack", "-F"])
+    lab.wait_for("the meter to let queries through again", lambda: resolves_and_connects(net.ns["box1"]))
+
+
 def count(net):
     return int(net.ns["host"].run(["cat", "/proc/sys/net/netfilter/nf_conntrack_count"]).stdout)
 
@@ -130,6 +157,7 @@ def main(net):
         table(net, daemon, most)
     else:
         limit(net, daemon, arrived)
+        queries(net, daemon)
     daemon.stop()
 
 
