@@ -135,6 +135,8 @@ def table(net, daemon, most):
     text, entries = findings(daemon), count(net)
     lab.check(entries >= most * 9 // 10, f"one sandbox fills the table: {len(conns)} connections, {entries} of {most} entries")
     lab.check(f"of {most} flows" in text and "nf_conntrack_max" in text, "doctor says that it is full, and what to do")
+    event = daemon.wait_event(kind="suppressed", process="gate", reason="overload")
+    lab.check(event["count"] > 0 and "connection table is full" in event["text"], f"on record: {event['count']} packets: {event['text']}")
     datagrams(net.ns["box1"], 10000, 500)
     lab.check(held.lives(), "the neighbour's established flow goes on")
     lab.equal(strays(net), [], "what leaked while the table is full")
