@@ -14,6 +14,7 @@
 
 #define SOON_MS 1000	 /* clients' questions of a new image come first */
 #define LATER_MS 60000	 /* where there was no room */
+#define HASHES_MAX 4096
 #define TRIES_MAX 16	 /* verifications of a look: its signatures, and one for each revoked key */
 
 static bool managed(const struct resolver *r)
@@ -124,7 +125,7 @@ static bool shows_revocation(const struct anchor_seen *s)
 
 void looks_answer(struct resolver *r, struct task *task, const uint8_t *data, size_t len)
 {
-	struct dnssec_means means = {r->wall_ms / 1000, TRIES_MAX};
+	struct dnssec_means means = {r->wall_ms / 1000, TRIES_MAX, HASHES_MAX};
 	struct dnssec_ds list[ANCHOR_KEYS_MAX];
 	const struct dnssec_trust trust = {&task->key.name, list, trust_of(r, &task->key.name, list)};
 	struct dnssec_signed how = {0};

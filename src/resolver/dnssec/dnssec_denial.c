@@ -100,6 +100,8 @@ void denial_init(struct denial *d, const struct dns_name *zone)
 	d->zone = *zone;
 	d->nsec3 = false;
 	d->n_records = d->n_hashes = 0;
+	d->means = NULL;
+	d->spent = false;
 }
 
 static void add_nsec(struct denial *d, const struct dns_name *owner, const uint8_t *rdata, size_t len)
@@ -179,11 +181,19 @@ void denial_add(struct denial *d, const struct dns_name *owner, uint16_t type, c
 		add_nsec(d, owner, rdata, len);
 }
 
-/* NSEC3: the hash of @n; false beyond the limit of a proof. */
+/* NSEC3: the hash of @n; false beyond the limit of a proof, or of its message (CVE-2023-50868). */
 static bool hash_of(struct denial *d, const struct dns_name *n, char ret_hash[static NSEC3_HASH_TEXT])
 {
-	return d->n_hashes++ < DENIAL_HASHES_MAX &&
-		dnssec_nsec3_hash(n, d->iterations, d->salt, d->salt_len, ret_hash) == 0;
+	unsigned int cost = d->iterations + 1u;
+
+	if (d->n_hashes == DENIAL_HASHES_MAX || (d->means && d->means->hashes < cost)) {
+		d->spent = true;
+		return false;
+	}
+	d->n_hashes++;
+	if (d->means)
+		d->means->hashes -= cost;
+	return dnssec_nsec3_hash(n, d->iterations, d->salt, d->salt_len, ret_hash) == 0;
 }
 
 /* The record that stands at @n. */

@@ -12,6 +12,8 @@
 #include "postern/compiler.h"
 #include "postern/name.h"
 
+struct dnssec_means;
+
 #define DENIAL_RECORDS_MAX 8	  /* of one message; a proof needs three */
 #define DENIAL_HASHES_MAX 64	  /* NSEC3 hashes of one proof */
 #define DENIAL_ITERATIONS_MAX 100 /* RFC 9276 3.2: beyond, a zone is insecure */
@@ -35,6 +37,8 @@ struct denial {
 	uint8_t salt[255];
 	unsigned int n_records;
 	unsigned int n_hashes; /* computed so far */
+	struct dnssec_means *means; /* of the message, or NULL */
+	bool spent;	       /* a hash was not computed: what was not proven may be true */
 	struct denial_record records[DENIAL_RECORDS_MAX];
 };
 

@@ -264,13 +264,18 @@ enum dnssec_check dnssec_verify(const struct dnssec_message *m, const struct dns
 	return c;
 }
 
-static bool named_by(const ldns_rr *key, const struct dnssec_ds *ds)
+/* Keys and DS records with one tag cost a digest for each pair: CVE-2023-50387. @means NULL: both are few. */
+static bool named_by(const ldns_rr *key, uint16_t tag, const struct dnssec_ds *ds, struct dnssec_means *means)
 {
 	bool same = false;
 	ldns_rr *made;
 
-	if (ds->tag != ldns_calc_keytag(key) || ds->algorithm != ldns_rdf2native_int8(ldns_rr_dnskey_algorithm(key)))
+	if (ds->tag != tag || ds->algorithm != ldns_rdf2native_int8(ldns_rr_dnskey_algorithm(key)))
 		return false;
+	if (means && means->hashes == 0)
+		return false;
+	if (means)
+		means->hashes--;
 	made = ldns_key_rr2ds(key, ds->digest_type == DIGEST_SHA384 ? LDNS_SHA384 : LDNS_SHA256);
 	if (made && ldns_rr_rd_count(made) == 4) {
 		const ldns_rdf *digest = ldns_rr_rdf(made, 3);
@@ -281,23 +286,25 @@ static bool named_by(const ldns_rr *key, const struct dnssec_ds *ds)
 	return same;
 }
 
-static bool trusted(const ldns_rr *key, const struct dnssec_trust *trust)
+static bool trusted(const ldns_rr *key, const struct dnssec_trust *trust, struct dnssec_means *means)
 {
+	uint16_t tag = ldns_calc_keytag(key);
+
 	for (unsigned int i = 0; i < trust->n_ds; i++)
-		if (named_by(key, &trust->ds[i]))
+		if (named_by(key, tag, &trust->ds[i], means))
 			return true;
 	return false;
 }
 
 /* Those of @all that are usable; trusted ones only where @trust is given. Borrowed. */
-static ldns_rr_list *choose_keys(const ldns_rr_list *all, const struct dnssec_trust *trust)
+static ldns_rr_list *choose_keys(const ldns_rr_list *all, const struct dnssec_trust *trust, struct dnssec_means *means)
 {
 	ldns_rr_list *some = ldns_rr_list_new();
 
 	for (size_t i = 0; some && i < ldns_rr_list_rr_count(all) && ldns_rr_list_rr_count(some) < DNSSEC_KEYS_MAX; i++) {
 		ldns_rr *key = ldns_rr_list_rr(all, i);
 
-		if (usable(key) && (!trust || trusted(key, trust)))
+		if (usable(key) && (!trust || trusted(key, trust, means)))
 			ldns_rr_list_push_rr(some, key);
 	}
 	return some;
@@ -307,7 +314,7 @@ static ldns_rr_list *choose_keys(const ldns_rr_list *all, const struct dnssec_tr
 static struct dnssec_keys *keep_keys(const ldns_rr_list *all)
 {
 	struct dnssec_keys *k = calloc(1, sizeof(*k));
-	ldns_rr_list *some = choose_keys(all, NULL);
+	ldns_rr_list *some = choose_keys(all, NULL, NULL);
 
 	if (k && some)
 		k->list = ldns_rr_list_clone(some);
@@ -322,9 +329,9 @@ enum dnssec_check dnssec_verify_keys(const struct dnssec_message *m, const struc
 	struct dnssec_means *means, struct dnssec_keys **ret_keys, struct dnssec_signed *ret_signed)
 {
 	const struct dnssec_rrset set = {.owner = trust->zone, .type = DNS_TYPE_DNSKEY};
-	ldns_rr_list *all = collect(m, &set), *named = all ? choose_keys(all, trust) : NULL;
+	ldns_rr_list *all = collect(m, &set), *named = all ? choose_keys(all, trust, means) : NULL;
 	struct attempt t = {.set = all, .keys = named, .means = means};
-	enum dnssec_check c = DNSSEC_NO_KEY;
+	enum dnssec_check c = means->hashes ? DNSSEC_NO_KEY : DNSSEC_SPENT;
 	struct dnssec_keys *k;
 
 	if (named && ldns_rr_list_rr_count(named))
@@ -417,7 +424,7 @@ static bool look_at_key(const struct look *l, ldns_rr *key)
 		return false;
 	if (!(flags & KEY_REVOKED))
 		good = note_key(plain, false, l->seen);
-	else if (trusted(plain, l->trust) && self_signed(l->m, &set, l->all, key, l->means))
+	else if (trusted(plain, l->trust, l->means) && self_signed(l->m, &set, l->all, key, l->means))
 		good = note_key(plain, true, l->seen);
 	ldns_rr_free(plain);
 	return good;
@@ -427,7 +434,7 @@ enum dnssec_check dnssec_look(const struct dnssec_message *m, const struct dnsse
 	struct anchor_seen *ret_seen, struct dnssec_signed *ret_signed)
 {
 	const struct dnssec_rrset set = {.owner = trust->zone, .type = DNS_TYPE_DNSKEY};
-	ldns_rr_list *all = collect(m, &set), *named = all ? choose_keys(all, trust) : NULL;
+	ldns_rr_list *all = collect(m, &set), *named = all ? choose_keys(all, trust, means) : NULL;
 	struct attempt t = {.set = all, .keys = named, .means = means};
 	const struct look l = {m, trust, all, means, ret_seen};
 	enum dnssec_check c = all ? DNSSEC_NO_KEY : DNSSEC_NO_SIGNATURE;
@@ -454,14 +461,14 @@ void dnssec_keys_compare(const struct dnssec_keys *k, const struct dnssec_trust 
 	for (size_t i = 0; i < ldns_rr_list_rr_count(k->list); i++) {
 		const ldns_rr *key = ldns_rr_list_rr(k->list, i);
 
-		n_new += (ldns_rdf2native_int16(ldns_rr_dnskey_flags(key)) & KEY_SEP) && !trusted(key, anchors);
+		n_new += (ldns_rdf2native_int16(ldns_rr_dnskey_flags(key)) & KEY_SEP) && !trusted(key, anchors, NULL);
 	}
 	for (unsigned int i = 0; i < anchors->n_ds; i++) {
 		const struct dnssec_trust one = {anchors->zone, &anchors->ds[i], 1};
 		bool found = false;
 
 		for (size_t j = 0; j < ldns_rr_list_rr_count(k->list) && !found; j++)
-			found = trusted(ldns_rr_list_rr(k->list, j), &one);
+			found = trusted(ldns_rr_list_rr(k->list, j), &one, NULL);
 		n_found += found;
 	}
 	*ret_new = n_new;

@@ -65,6 +65,7 @@ struct dnssec_signed {
 struct dnssec_means {
 	uint64_t wall_s;
 	unsigned int verifications;
+	unsigned int hashes; /* computations of SHA: one for a key's digest, one and its iterations for a name's NSEC3 */
 };
 
 /* Is there an RRset of that owner and type, signed by a key of @zone? */

@@ -38,20 +38,23 @@ static uint16_t ede_of_check(enum dnssec_check c)
 /* What may be spent on one message at this moment. */
 static struct dnssec_means means_of(struct validator *v, const struct validator_moment *now)
 {
-	uint32_t left;
+	uint32_t left, hashes;
 
 	if (now->now_ms - v->spent[now->slot].at_ms >= 1000) {
 		v->spent[now->slot].at_ms = now->now_ms;
-		v->spent[now->slot].tries = 0;
+		v->spent[now->slot].tries = v->spent[now->slot].hashes = 0;
 	}
 	left = VALIDATOR_TRIES_PER_S - v->spent[now->slot].tries;
-	return (struct dnssec_means){now->wall_s, left < VALIDATOR_MESSAGE_TRIES ? left : VALIDATOR_MESSAGE_TRIES};
+	hashes = VALIDATOR_HASHES_PER_S - v->spent[now->slot].hashes;
+	return (struct dnssec_means){now->wall_s, left < VALIDATOR_MESSAGE_TRIES ? left : VALIDATOR_MESSAGE_TRIES,
+		hashes < VALIDATOR_MESSAGE_HASHES ? hashes : VALIDATOR_MESSAGE_HASHES};
 }
 
 static void means_end(struct validator *v, const struct validator_moment *now, const struct dnssec_means *before,
 	const struct dnssec_means *after)
 {
 	v->spent[now->slot].tries += before->verifications - after->verifications;
+	v->spent[now->slot].hashes += before->hashes - after->hashes;
 }
 
 /* What a judgement needs at hand. */
@@ -119,6 +122,7 @@ static enum dnssec_check gather_denial(struct trial *t, const struct dnssec_zone
 	unsigned int n = 0;
 
 	denial_init(&t->v->denial, &z->name);
+	t->v->denial.means = &t->means;
 	for (unsigned int i = 0; i < a->n_records && n < DENIAL_RECORDS_MAX; i++) {
 		const struct answer_record *rec = &a->records[i];
 		const struct dnssec_rrset set = {answer_owner(a, rec), rec->type, true};
@@ -137,14 +141,15 @@ static enum dnssec_check gather_denial(struct trial *t, const struct dnssec_zone
 	return worst;
 }
 
-static enum validator_verdict verdict_of(enum denial_proof p, enum dnssec_check gathered, uint16_t *ret_ede)
+static enum validator_verdict verdict_of(const struct trial *t, enum denial_proof p, enum dnssec_check gathered,
+	uint16_t *ret_ede)
 {
 	if (p == DENIAL_OPT_OUT || p == DENIAL_ITERATIONS)
 		return VALIDATOR_INSECURE;
 	if (p != DENIAL_NOTHING)
 		return VALIDATOR_SECURE;
 	*ret_ede = gathered == DNSSEC_GOOD ? DNS_EDE_NO_NSEC : ede_of_check(gathered);
-	return gathered == DNSSEC_SPENT ? VALIDATOR_SPENT : VALIDATOR_BOGUS;
+	return gathered == DNSSEC_SPENT || t->v->denial.spent ? VALIDATOR_SPENT : VALIDATOR_BOGUS;
 }
 
 static enum validator_verdict judge_negative(struct trial *t, const struct validator_item *item, const struct dnssec_zone *z,
@@ -154,7 +159,7 @@ static enum validator_verdict judge_negative(struct trial *t, const struct valid
 	enum denial_proof p = t->m->answer->rcode == DNS_NXDOMAIN ? denial_of_name(&t->v->denial, &item->name) :
 		denial_of_type(&t->v->denial, &item->name, item->type, NULL);
 
-	return verdict_of(p, gathered, ret_ede);
+	return verdict_of(t, p, gathered, ret_ede);
 }
 
 /* No record of it is kept for longer than its signature says. */
@@ -183,7 +188,7 @@ static enum validator_verdict judge_positive(struct trial *t, const struct valid
 	if (how.labels == labels_signed(&item->name))
 		return VALIDATOR_SECURE;
 	c = gather_denial(t, z); /* from a wildcard: nothing nearer may exist */
-	return verdict_of(denial_of_nearer(&t->v->denial, &item->name, how.labels), c, ret_ede);
+	return verdict_of(t, denial_of_nearer(&t->v->denial, &item->name, how.labels), c, ret_ede);
 }
 
 static enum validator_verdict judge_item(struct trial *t, const struct validator_item *item, const struct dnssec_zone *z,
@@ -314,7 +319,7 @@ static void learn_no_ds(struct trial *t, const struct dns_name *name, const stru
 	enum dnssec_check gathered = gather_denial(t, z);
 	enum denial_proof p = nxdomain ? denial_of_name(&t->v->denial, name) :
 		denial_of_type(&t->v->denial, name, DNS_TYPE_DS, &delegation);
-	enum validator_verdict v = verdict_of(p, gathered, &l->ede);
+	enum validator_verdict v = verdict_of(t, p, gathered, &l->ede);
 
 	if (v == VALIDATOR_SECURE)
 		l->state = nxdomain ? DNSSEC_ABSENT : delegation ? DNSSEC_INSECURE : DNSSEC_WITHIN;

@@ -18,6 +18,8 @@
 #define VALIDATOR_NEGATIVE_MAX IMAGE_NEGATIVE_MAX
 #define VALIDATOR_ITEMS_MAX 10
 #define VALIDATOR_MESSAGE_TRIES 64	/* verifications for one message */
+#define VALIDATOR_MESSAGE_HASHES 4096	/* computations of SHA for one message: about a millisecond */
+#define VALIDATOR_HASHES_PER_S 65536	/* and for one sandbox */
 #define VALIDATOR_TRIES_PER_S 1000	/* and for one sandbox: some hundred milliseconds */
 
 struct validator;

@@ -27,8 +27,8 @@ struct validator {
 	struct denial denial; /* being looked at */
 	struct {
 		uint64_t at_ms;
-		uint32_t tries;
-	} spent[SANDBOX_MAX]; /* verifications of the second that began then */
+		uint32_t tries, hashes;
+	} spent[SANDBOX_MAX]; /* verifications and hashes of the second that began then */
 };
 
 /* Where a name belongs. */

@@ -39,7 +39,7 @@ void validator_reset(struct validator *v)
 void validator_forget(struct validator *v, uint16_t slot)
 {
 	dnssec_zones_forget(v->zones, slot);
-	v->spent[slot].tries = 0;
+	v->spent[slot].tries = v->spent[slot].hashes = 0;
 }
 
 bool validator_add_anchor(struct validator *v, const struct dns_name *zone, const struct dnssec_ds *ds)
