@@ -94,18 +94,19 @@ static const struct call standby_calls[] = {
 };
 
 #define CALLS(list) list, ARRAY_LEN(list)
+#define PROMPT 100000 /* ns: the shortest that the kernel gives; for those that a sandbox waits for */
 
 static const struct role_row rows[] = {
-	[ROLE_GATE] = {"posternd", "postern-gate", CAP(NET_ADMIN), CALLS(gate_calls), 256, 0},
-	[ROLE_POLICY] = {"postern-policy", "postern-policy", 0, CALLS(policy_calls), 256, 8},
-	[ROLE_RESOLVER] = {"postern-resolver", "postern-resolver", 0, CALLS(resolver_calls), 16384, 0},
-	[ROLE_VERDICT] = {"postern-verdict", "postern-verdict", 0, NULL, 0, 64, 0},
+	[ROLE_GATE] = {"posternd", "postern-gate", CAP(NET_ADMIN), CALLS(gate_calls), 256, 0, PROMPT},
+	[ROLE_POLICY] = {"postern-policy", "postern-policy", 0, CALLS(policy_calls), 256, 8, 0},
+	[ROLE_RESOLVER] = {"postern-resolver", "postern-resolver", 0, CALLS(resolver_calls), 16384, 0, PROMPT},
+	[ROLE_VERDICT] = {"postern-verdict", "postern-verdict", 0, NULL, 0, 64, 0, PROMPT},
 	[ROLE_ATTRIBUTE] = {"postern-attribute", "postern-attribute", CAP(SYS_PTRACE) | CAP(DAC_READ_SEARCH),
-		CALLS(attribute_calls), 64, 0},
-	[ROLE_AUDIT] = {"postern-audit", "postern-audit", 0, CALLS(audit_calls), 64, 4},
-	[ROLE_CONTROL] = {"postern-control", "postern-control", 0, CALLS(control_calls), 256, 0},
-	[ROLE_TLS] = {"postern-tls", "postern-tls", 0, CALLS(tls_calls), 128, 0},
-	[ROLE_STANDBY] = {"postern-standby", "postern-tls", 0, CALLS(standby_calls), 128, 8},
+		CALLS(attribute_calls), 64, 0, PROMPT},
+	[ROLE_AUDIT] = {"postern-audit", "postern-audit", 0, CALLS(audit_calls), 64, 4, 0},
+	[ROLE_CONTROL] = {"postern-control", "postern-control", 0, CALLS(control_calls), 256, 0, 0},
+	[ROLE_TLS] = {"postern-tls", "postern-tls", 0, CALLS(tls_calls), 128, 0, 0},
+	[ROLE_STANDBY] = {"postern-standby", "postern-tls", 0, CALLS(standby_calls), 128, 8, PROMPT}, /* postern-tls inherits it */
 };
 static_assert(ARRAY_LEN(rows) == ROLE_COUNT, "a row for every role");
 

@@ -27,6 +27,7 @@ struct role_row {
 	size_t n_calls;
 	rlim_t nofile;
 	rlim_t nproc;		/* further processes of this uid; 0: cannot fork */
+	uint64_t slice_ns;	/* what it asks the scheduler for (slice.c); 0: what all have */
 };
 
 const struct role_row *role_row(enum role r);
@@ -35,6 +36,9 @@ const struct role_row *role_row(enum role r);
 POSTERN_MUST_CHECK int limit_descriptors(const struct role_row *row);
 POSTERN_MUST_CHECK int limit_core(void);
 POSTERN_MUST_CHECK int limit_processes(const struct role_row *row);
+
+/* Asks for slices of @ns. What the kernel says does not matter: it is a wish. */
+void slice_ask(uint64_t ns);
 
 /* Calls that every role needs: its channel, its loop, memory, clocks, the end. */
 extern const struct call calls_common[];
