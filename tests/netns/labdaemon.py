@@ -49,6 +49,14 @@ def build_folder():
     return os.environ.get("POSTERN_BUILD") or f"{TOP}/build"
 
 
+def built(name, folder="tests/netns"):
+    """A program of the build. One that is missing is a fault of the build, not something that the machine lacks."""
+    path = os.path.join(build_folder(), folder, name)
+    if not os.access(path, os.X_OK):
+        raise LabError(f"{path} is not built")
+    return path
+
+
 def unit_setting(key):
     """All words of a setting of posternd.service."""
     with open(f"{TOP}/contrib/systemd/posternd.service", encoding="ascii") as f:
@@ -56,7 +64,7 @@ def unit_setting(key):
 
 
 def copy_binaries(folder=None):
-    """Copies every executable of postern into the cell; Skip when there is no daemon yet."""
+    """Copies every executable of postern into the cell."""
     os.makedirs(BIN, exist_ok=True)
     found = []
     for path in glob.glob(f"{folder or build_folder()}/src/*/postern*"):
@@ -64,7 +72,7 @@ def copy_binaries(folder=None):
             shutil.copy(path, BIN)
             found.append(os.path.basename(path))
     if "posternd" not in found:
-        raise Skip(f"posternd is not in {folder or build_folder()}/src/*")
+        raise LabError(f"posternd is not in {folder or build_folder()}/src/*")
     return found
 
 

@@ -20,6 +20,7 @@ import subprocess
 import sys
 
 import labcell
+import labdaemon
 from labcell import WORK, LabError, Ns, wait_for
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -385,10 +386,7 @@ http {{
 
     def rounds(self, box, resolver, name, clients, rounds, port=443, interval_ms=0, timeout_s=600):
         """Runs rounds.c in a box; returns its counts as a dict."""
-        program_path = os.path.join(os.environ.get("POSTERN_BUILD", ""), "tests", "netns", "rounds")
-        if not os.access(program_path, os.X_OK):
-            raise labcell.Skip(f"{program_path} is not built")
-        out = self.ns[box].run([program_path, resolver, name, port, clients, rounds, interval_ms], timeout_s=timeout_s).stdout
+        out = self.ns[box].run([labdaemon.built("rounds"), resolver, name, port, clients, rounds, interval_ms], timeout_s=timeout_s).stdout
         words = out.split()
         return {k.replace("-", "_"): int(v) for k, v in zip(words[::2], words[1::2])}
 

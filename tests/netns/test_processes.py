@@ -4,22 +4,25 @@
 All of the table run where an upstream is asked over TLS, all but postern-tls where none is; a reload changes from the one to the other and
 leaves all others as they are.
 """
+import ctypes
 import json
 import os
+import struct
 import subprocess
 
 import lab
 import labdaemon
 
+SYS_SCHED_GETATTR = 315  # x86-64
+SLICE_NS = 100000
+PROMPT = ("posternd", "postern-resolver", "postern-verdict", "postern-attribute", "postern-tls",
+          "postern-standby")  # a sandbox waits for them
 CAPABILITIES = {"net_admin": 12, "sys_ptrace": 19, "dac_read_search": 2}
 
 
 def role_table():
     """The privilege table, as printed from the source by dump_tables."""
-    program = os.path.join(labdaemon.build_folder(), "tests", "lint", "dump_tables")
-    if not os.access(program, os.X_OK):
-        raise lab.Skip(f"{program} is not built")
-    out = subprocess.run([program, "privileges"], stdout=subprocess.PIPE, text=True, check=True).stdout
+    out = subprocess.run([labdaemon.built("dump_tables", "tests/lint"), "privileges"], stdout=subprocess.PIPE, text=True, check=True).stdout
     table = {}
     for line in out.splitlines()[2:]:
         name, _, caps, descriptors, processes = (x.strip(" `") for x in line.strip("|").split("|"))
@@ -49,6 +52,15 @@ def descriptors_of(pid):
     return found
 
 
+def slice_of(pid):
+    """What the process asks the scheduler for, in ns; None where the kernel has no such thing (before 6.12)."""
+    words = struct.Struct("IIQiIQQQ")  # sched_setattr(2): size, policy, flags, nice, priority, runtime, deadline, period
+    buffer = ctypes.create_string_buffer(words.size)
+    if ctypes.CDLL(None).syscall(SYS_SCHED_GETATTR, pid, buffer, words.size, 0) != 0:
+        raise lab.LabError("sched_getattr")
+    return words.unpack(buffer.raw)[5] or None
+
+
 def check_process(name, pid, row):
     status, limits = status_of(pid), limits_of(pid)
     user = labdaemon.SELDOM if name == "postern-standby" else name
@@ -65,6 +77,8 @@ def check_process(name, pid, row):
     lab.equal(limits["Max open files"], str(row["nofile"]), f"{name}: limit of descriptors")
     lab.equal(limits["Max core file size"], "0", f"{name}: core files")
     lab.equal(limits["Max processes"], str(row["nproc"]), f"{name}: limit of further processes")
+    if slice_of(os.getpid()) is not None:
+        lab.equal(slice_of(pid) == SLICE_NS, name in PROMPT, f"{name}: asks for short slices if a sandbox waits for it")
     opened = descriptors_of(pid)
     strays = {fd: what for fd, what in opened.items() if what.startswith("/") and not what.startswith(("/memfd:", "/dev/null",
               "/dev/urandom", labdaemon.AUDIT, labdaemon.RUNTIME, "/run/lab/", "/proc", "/sys/fs/cgroup"))}
