@@ -103,7 +103,7 @@ class Tally:
         self.times.append(got["ms"])
         self.say(got["error"] > 0, f"{what}: error {got['error']} after {got['ms']:.1f} ms")
         events = self.events(got["address"])
-        self.say(len(events) == 1 and events[0]["count"] >= 1, f"{what}: {len(events)} events")
+        self.say([e["count"] for e in events] == [1], f"{what}: events of {[e['count'] for e in events]} packets")
         if events:
             self.compare(what, kind, events[0], name, reason)
             if kind.local:
