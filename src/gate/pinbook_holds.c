@@ -195,10 +195,17 @@ void pinbook_put_hold(struct pinbook *b, uint32_t pin, uint32_t rule, const stru
 }
 
 /* Rules whose last hold went keep their place until this forgets them. */
+/* Where there were none the table is zero as the kernel gave it: a megabyte that is not touched before it is needed. */
+static void forget_tallies(struct pinbook *b)
+{
+	if (b->n_tallies)
+		memset(b->tallies, 0, sizeof(b->tallies));
+	b->n_tallies = 0;
+}
+
 void pinbook_recount(struct pinbook *b)
 {
-	memset(b->tallies, 0, sizeof(b->tallies));
-	b->n_tallies = 0;
+	forget_tallies(b);
 	for (uint32_t pin = pinbook_next(b, PINBOOK_NONE); pin != PINBOOK_NONE; pin = pinbook_next(b, pin))
 		for (uint32_t h = b->pins[pin].first_hold; h != NIL; h = b->holds[h - 1].pin_next)
 			ASSERT(tally_add(b, &b->holds[h - 1])); /* no more than before */
@@ -265,8 +272,7 @@ static void review_pin(struct pinbook *b, uint32_t pin, pinbook_keep keep, void 
 void pinbook_review(struct pinbook *b, pinbook_keep keep, void *context)
 {
 	/* rule numbers mean something else now: count anew */
-	memset(b->tallies, 0, sizeof(b->tallies));
-	b->n_tallies = 0;
+	forget_tallies(b);
 	for (uint32_t pin = pinbook_next(b, PINBOOK_NONE); pin != PINBOOK_NONE; pin = pinbook_next(b, pin))
 		review_pin(b, pin, keep, context);
 }
