@@ -356,11 +356,9 @@ static void add_upstreams(struct changes *c, const struct image *im, const struc
 /* Its questions go where a host sandbox's would: without a zone, whoever gets its port next would have its flow. */
 static void add_resolver_zone(struct changes *c, uint32_t resolver_uid)
 {
-	const struct sandbox self = {.kind = SANDBOX_UID, .n_selectors = 1, .zone = ZONE_RESOLVER,
-		.selectors = {{.uid = resolver_uid}}};
 	struct nft_change *ch = changes_push(c, NFT_ADD);
 
-	keep_if(c, key_zone(&self, 0, &ch->key, &ch->data));
+	keep_if(c, key_zone_resolver(resolver_uid, ZONE_RESOLVER, &ch->key, &ch->data));
 }
 
 static bool host_has_ingress(const struct image *im, const struct sandbox *host)

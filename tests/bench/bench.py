@@ -59,7 +59,10 @@ def row_cached_bare(b):
 # ---- uncached answers -------------------------------------------------------------------------------------------------
 
 def row_uncached(b):
-    """Names that nobody asked before, each with an address of its own; against dnsmasq without any ruleset but its set."""
+    """
+    Names that nobody asked before, each with an address of its own; against dnsmasq without any ruleset but its set, and dnsdist, which pins
+    nothing, without a ruleset and behind ours.
+    """
     per_turn = 3000
     b.start_postern()
     b.ns["bare"].nft("table inet bench {\nset pins {\ntype ipv6_addr\nsize 65535\n}\n}\n")
@@ -75,12 +78,16 @@ def row_uncached(b):
         return run
 
     b.start_peers("bare")
+    b.start_peers("peers")
     found = turns({"ours": contestant(b.address["postern"], 53, b.postern_pids),
                    "dnsmasq --nftset": contestant(b.bare_address, 5311, lambda: [dnsmasq]),
-                   "dnsdist, nothing pinned": contestant(b.bare_address, PORT["dnsdist"], lambda: [b.servers["bare"]["dnsdist"]])})
+                   "dnsdist, nothing pinned": contestant(b.bare_address, PORT["dnsdist"], lambda: [b.servers["bare"]["dnsdist"]]),
+                   "dnsdist, nothing pinned, same ruleset":
+                       contestant(b.address["dnsdist"], 53, lambda: [b.servers["peers"]["dnsdist"]])})
     os.kill(dnsmasq, 15)
     compare_rate("uncached", found, "pinned answers", {"dnsmasq --nftset": 5})
-    compare_cpu("uncached", found, "CPU a pinned answer, all processes", {"dnsdist, nothing pinned": 1.3})
+    compare_cpu("uncached", found, "CPU a pinned answer, all processes", {"dnsdist, nothing pinned": 1.3,
+                                                                              "dnsdist, nothing pinned, same ruleset": 1.3})
 
 
 # ---- the log ----------------------------------------------------------------------------------------------------------

@@ -172,7 +172,8 @@ class Bench:
             add element inet postern dns_iface {{ {maps} }}
             add element inet postern stub_port {{ {ports} }}
             add element inet postern sandbox_prefix4 {{ 198.19.0.0/16 }}
-            add element inet postern upstream4 {{ 0 . {UPSTREAM} . 17 . 53 }}""")
+            add element inet postern upstream4 {{ 0 . {UPSTREAM} . 17 . 53 }}
+            add element inet postern zone_resolver {{ 0 : 65535 }}""")
 
     def _argv(self, name, ns):
         conf = f"{WORK}/{name}.{ns}.conf"

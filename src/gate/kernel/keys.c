@@ -47,7 +47,7 @@ static const char *const keys_rule[2][CLASS_COUNT][2][KEY_KIND_COUNT] = {
 
 static const char *const keys_settings[] = {
 	"open_output", "open_input", "open_forward", "upstream4", "upstream6", "private_answer4", "private_answer6", "confined_group",
-	"stub_port",
+	"stub_port", "zone_resolver",
 };
 
 enum key_kind key_kind(const struct sandbox *s, unsigned int i)
@@ -377,6 +377,14 @@ int key_stub_port(uint16_t port, struct nft_key *ret_key)
 	*ret_key = (struct nft_key){ .set = "stub_port" };
 	put_port_range(ret_key, port, port);
 	ret_key->len = sizeof(port);
+	return 0;
+}
+
+int key_zone_resolver(uint32_t uid, uint16_t zone, struct nft_key *ret_key, struct nft_data *ret_zone)
+{
+	*ret_key = (struct nft_key){ .set = "zone_resolver" };
+	put(ret_key, &uid, sizeof(uid));
+	put_data(ret_zone, &zone, sizeof(zone));
 	return 0;
 }
 

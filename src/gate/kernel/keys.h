@@ -69,6 +69,8 @@ POSTERN_MUST_CHECK int key_upstream(uint32_t resolver_uid, const struct addr *to
 POSTERN_MUST_CHECK int key_private_answer(const struct prefix *p, struct nft_key *ret_key);
 POSTERN_MUST_CHECK int key_confined_group(uint32_t group, struct nft_key *ret_key);
 POSTERN_MUST_CHECK int key_stub_port(uint16_t port, struct nft_key *ret_key);
+/* Map from the resolver's uid to its conntrack zone. */
+POSTERN_MUST_CHECK int key_zone_resolver(uint32_t uid, uint16_t zone, struct nft_key *ret_key, struct nft_data *ret_zone);
 
 /* What a dumped element says of its sandbox, and, for a pin, of its peer. */
 struct key_pin {

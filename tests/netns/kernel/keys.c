@@ -215,6 +215,7 @@ static void settings(struct bench *b)
 {
 	struct addr four = address("10.0.0.2"), six = address("2001:db8::2");
 	struct nft_key key;
+	struct nft_change zone = { .op = NFT_ADD };
 
 	CHECK(key_open(KEY_OPEN_OUTPUT, ADDR_V4, &key) == 0);
 	delete_by_text(b, &key, "open_output", "ipv4", false);
@@ -230,6 +231,10 @@ static void settings(struct bench *b)
 	delete_by_text(b, &key, "confined_group", "77", false);
 	CHECK(key_stub_port(5301, &key) == 0);
 	delete_by_text(b, &key, "stub_port", "5301", false);
+	CHECK(key_zone_resolver(990, 4660, &zone.key, &zone.data) == 0 && key_set_is_ours(zone.key.set));
+	CHECK(nft_commit(b->nft, &zone, 1, NULL) == 0);
+	CHECK(shell("nft delete element inet postern zone_resolver '{ 990 : 4660 }'") == 0);
+	CHECK(count_elements(b->nft, "zone_resolver") == 0);
 }
 
 /* Every set that we name is in the ruleset, and every set of the ruleset is ours, a list of the file, or a meter. */
@@ -248,7 +253,7 @@ static void names(void)
 	for (char *set = strtok_r(listing, "\n", &save); set; set = strtok_r(NULL, "\n", &save))
 		others += !key_set_is_ours(set);
 	printf("%u sets are the gate's, %u are not\n", known, others);
-	CHECK(known == 12 + 64 + 8 + 8 + 3 + 1 + 9);
+	CHECK(known == 12 + 64 + 8 + 8 + 3 + 1 + 10);
 	CHECK(others == 20); /* never 2, private 2, zoned, icmp_error 2, neighbour 2, flood 6, flows 5 */
 	free(listing);
 }
