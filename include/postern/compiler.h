@@ -13,6 +13,12 @@
 #define POSTERN_PURE __attribute__((pure))
 #define POSTERN_PRINTF(fmt, first) __attribute__((format(printf, fmt, first)))
 #define POSTERN_NORETURN __attribute__((noreturn))
+/* A large buffer on a hot path that is read only where it was written: the build zeroes all others at their declaration. */
+#if defined(__has_attribute) && __has_attribute(uninitialized)
+#define POSTERN_UNINITIALIZED __attribute__((uninitialized))
+#else
+#define POSTERN_UNINITIALIZED
+#endif
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Everything that crosses a process border: fixed-size structs on SOCK_SEQPACKET,
+ * Everything that crosses a process border: fixed-size structs on SOCK_SEQPACKET, sent without their runs of zeros (src/ipc/pack.h),
  * one row a type in message.c (name, exact size, who may send it to whom, how many fds).
  * folder: src/ipc
  *
- * What a row does not allow stops the daemon: message_check() is asked before any byte of
+ * What a row does not allow stops the daemon: message_check() is asked before any member of
  * a body is looked at. Hostile bytes inside bodies (names) are checked by the receiver.
  */
 #ifndef POSTERN_MESSAGE_H

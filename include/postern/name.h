@@ -33,10 +33,12 @@ struct dns_name {
 POSTERN_MUST_CHECK int dns_name_read(struct bytes_reader *r, bool compressed, struct dns_name *ret_name);
 /* Presentation form with \DDD and \X; a final dot is optional. "" and bad escapes: -EINVAL. */
 POSTERN_MUST_CHECK int dns_name_from_text(const char *text, struct dns_name *ret_name);
-/* A name held as wire bytes elsewhere (a message between processes): checked anew. -EBADMSG. */
+/* A name held as wire bytes elsewhere (a message between processes): checked anew, and zero behind its end. -EBADMSG. */
 POSTERN_MUST_CHECK int dns_name_from_wire(const uint8_t *wire, size_t len, struct dns_name *ret_name);
 /* Without the final dot ("." for the root), hostile bytes as \DDD. Returns @text. */
 const char *dns_name_to_text(const struct dns_name *n, char text[static DNS_NAME_TEXT_MAX]);
+/* With zeros behind its end: for messages between processes, which say nothing of what was in memory before. */
+void dns_name_copy(struct dns_name *dst, const struct dns_name *src);
 void dns_name_lower(struct dns_name *n);
 bool dns_name_equal(const struct dns_name *a, const struct dns_name *b) POSTERN_PURE;
 /* A total order of names, whatever their case: <0, 0 (equal), >0. Not the canonical one of RFC 4034. */

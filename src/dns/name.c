@@ -103,8 +103,17 @@ int dns_name_from_wire(const uint8_t *wire, size_t len, struct dns_name *ret_nam
 	bytes_reader_init(&r, wire, len);
 	if (dns_name_read(&r, false, &n) < 0 || bytes_left(&r))
 		return -EBADMSG;
-	*ret_name = n;
+	dns_name_copy(ret_name, &n);
 	return 0;
+}
+
+void dns_name_copy(struct dns_name *dst, const struct dns_name *src)
+{
+	uint8_t len = src->len;
+
+	memmove(dst->wire, src->wire, len);
+	memset(dst->wire + len, 0, sizeof(dst->wire) - len);
+	dst->len = len;
 }
 
 /* One character of presentation form at *text; -1 at a bad escape. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Channels: see the header. A datagram is one message, or several without descriptors one behind the other, each with its size in its
- * header; so there is no partial read. One longer than the buffer shows as MSG_TRUNC and is a protocol error like any other
- * wrong size. Each message is checked when its turn comes, and its size against what is left of the datagram.
+ * Channels: see the header. A datagram is one message, or several without descriptors one behind the other, each packed (pack.h) and
+ * with its packed size in its header; so there is no partial read. One longer than the buffer shows as MSG_TRUNC and is a protocol
+ * error like any other wrong size. Each message is unpacked and checked when its turn comes.
  */
 #include "postern/channel.h"
 
@@ -12,6 +12,8 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
+
+#include "pack.h"
 
 /* Room for bursts of the largest message; the kernel caps it at net.core.wmem_max. */
 #define CHANNEL_BUFFER_BYTES (1 << 20)
@@ -56,13 +58,15 @@ union fds_control {
 int channel_send(struct channel *c, enum message_type type, void *message, const int *fds, unsigned int n_fds)
 {
 	struct message_header *h = message;
-	struct iovec iov = {.iov_base = message, .iov_len = message_size(type)};
+	POSTERN_UNINITIALIZED uint8_t wire[PACK_SIZE_MAX(MESSAGE_SIZE_MAX)];
+	struct iovec iov = {.iov_base = wire};
 	union fds_control control = {0};
 	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
 
 	ASSERT(message_allowed(type, c->self, c->peer) && n_fds == message_fds(type));
 	h->type = (uint16_t)type;
 	h->size = (uint16_t)message_size(type);
+	iov.iov_len = message_pack(message, message_size(type), wire);
 	if (n_fds) {
 		struct cmsghdr *cm = &control.align;
 
@@ -80,26 +84,38 @@ int channel_send(struct channel *c, enum message_type type, void *message, const
 	return errno == EWOULDBLOCK || errno == ENOBUFS ? -EAGAIN : -errno;
 }
 
-unsigned int channel_leave_many(struct channel *c, enum message_type type, void *messages, unsigned int n)
+/* As many as a datagram holds, @n at most; how many, and its length. */
+static unsigned int pack_some(enum message_type type, uint8_t *messages, unsigned int n, uint8_t *out, size_t *ret_len)
 {
 	const size_t size = message_size(type);
-	const unsigned int together = (unsigned int)(CHANNEL_DATAGRAM_MAX / size);
+	unsigned int i = 0;
+	size_t len = 0;
+
+	for (; i < n && CHANNEL_DATAGRAM_MAX - len >= PACK_SIZE_MAX(size); i++) {
+		struct message_header *h = (void *)(messages + i * size); /* messages are aligned, and so are their sizes */
+
+		h->type = (uint16_t)type;
+		h->size = (uint16_t)size;
+		len += message_pack(h, size, out + len);
+	}
+	*ret_len = len;
+	return i;
+}
+
+unsigned int channel_leave_many(struct channel *c, enum message_type type, void *messages, unsigned int n)
+{
+	POSTERN_UNINITIALIZED uint8_t wire[CHANNEL_DATAGRAM_MAX];
 	uint8_t *at = messages;
 	unsigned int sent = 0;
 
 	ASSERT(message_allowed(type, c->self, c->peer) && message_fds(type) == 0);
-	for (unsigned int i = 0; i < n; i++) {
-		struct message_header *h = (void *)(at + i * size); /* messages are aligned, and so are their sizes */
-
-		h->type = (uint16_t)type;
-		h->size = (uint16_t)size;
-	}
 	while (sent < n) {
-		unsigned int chunk = n - sent < together ? n - sent : together;
+		size_t len;
+		unsigned int some = pack_some(type, at + sent * message_size(type), n - sent, wire, &len);
 
-		if (send(c->fd, at + sent * size, chunk * size, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+		if (send(c->fd, wire, len, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
 			break;
-		sent += chunk;
+		sent += some;
 	}
 	return sent;
 }
@@ -169,20 +185,15 @@ static int fill_box(struct channel *c, int ret_fds[static CHANNEL_FDS_MAX], unsi
 /* The box's next message. 1 or -EPROTO; then nothing more of it counts. */
 static int take_message(struct channel *c, unsigned int n_fds, union message_buffer *ret_message)
 {
-	size_t left = c->len - c->at, size = 0;
+	size_t left = c->len - c->at, used = 0;
 	bool alone = c->at == 0;
-	int rc = -EPROTO;
+	int rc = message_unpack(c->box + c->at, left, ret_message, &used);
 
-	if (left >= sizeof(ret_message->h)) {
-		memcpy(&ret_message->h, c->box + c->at, sizeof(ret_message->h));
-		size = ret_message->h.size;
+	if (rc == 0) {
+		alone = alone && used == left;
+		rc = message_check(ret_message, ret_message->h.size, n_fds, c->peer, c->self);
 	}
-	if (size >= sizeof(ret_message->h) && size <= left && size <= sizeof(*ret_message)) {
-		memcpy(ret_message, c->box + c->at, size);
-		alone = alone && size == left;
-		rc = message_check(ret_message, size, n_fds, c->peer, c->self);
-	}
-	c->at += (uint32_t)size;
+	c->at += (uint32_t)used;
 	if (rc == 0 && (alone || !message_fds((enum message_type)ret_message->h.type)))
 		return 1;
 	c->at = c->len;

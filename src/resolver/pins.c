@@ -115,8 +115,9 @@ void pins_request(struct resolver *r, struct task *task)
 	const struct draft *d = &task->draft;
 	struct msg_pin_request m = {.slot = task->key.slot, .qtype = task->key.qtype, .rule = task->rule,
 		.generation = r->generation, .ttl_s = aged(d->ttl_s, age_s(r, d->as_of_ms)), .n_addrs = d->n_addrs,
-		.would_block = pins_withheld(task), .name = task->key.name};
+		.would_block = pins_withheld(task)};
 
+	dns_name_copy(&m.name, &task->key.name);
 	memcpy(m.addrs, d->addrs, d->n_addrs * sizeof(m.addrs[0]));
 	m.h.seq = tasks_renew_ref(r->tasks, task);
 	if (r->n_pins == RESOLVER_PINS_MAX) {

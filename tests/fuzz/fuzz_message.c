@@ -3,7 +3,8 @@
  * A taken-over process: any datagram on a channel is refused by message_check(), or what the receivers check of
  * its body (events, sandboxes, pins, results) is enough to use it.
  *
- * Bytes: type, sender, receiver, number of fds, then the message from behind its header on; what is missing is zero.
+ * Bytes: type, sender, receiver, number of fds, then the message from behind its header on; what is missing is zero. They are also a
+ * datagram: what can be unpacked of it is a message that comes back from packing as it was.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 
 #include "../../src/audit/line.h"
 #include "../../src/control/reply.h"
+#include "../../src/ipc/pack.h"
 #include "../../src/resolver/parts.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
@@ -77,6 +79,25 @@ static void use_part(struct msg_tls_answer *m)
 	}
 }
 
+static void use_datagram(const uint8_t *data, size_t len)
+{
+	static union message_buffer m, again;
+	static uint8_t wire[PACK_SIZE_MAX(MESSAGE_SIZE_MAX)];
+	size_t used, back, packed, size;
+
+	while (message_unpack(data, len, &m, &used) == 0) {
+		size = message_size((enum message_type)m.h.type);
+		if (used > len || m.h.size != size)
+			abort();
+		packed = message_pack(&m, size, wire);
+		if (packed > PACK_SIZE_MAX(size) || message_unpack(wire, packed, &again, &back) < 0 || back != packed ||
+			memcmp(&again, &m, size) != 0)
+			abort();
+		data += used;
+		len -= used;
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	static union message_buffer m;
@@ -85,6 +106,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	enum role from, to;
 	size_t size;
 
+	use_datagram(data, len);
 	memset(&m, 0, sizeof(m));
 	bytes_reader_init(&r, data, len);
 	type = bytes_read_u8(&r);

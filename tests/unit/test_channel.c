@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../../src/ipc/pack.h"
 #include "check.h"
 #include "postern/channel.h"
 
@@ -153,12 +154,12 @@ static void test_bad(void)
 /* What carries a descriptor travels alone: with another message behind it, it is refused, and the descriptor closed. */
 static void test_descriptor_alone(void)
 {
-	struct {
-		struct msg_image image;
-		struct msg_plain ping;
-	} both = {{{MSG_IMAGE, sizeof(struct msg_image), 0}, 1}, {{MSG_PING, sizeof(struct msg_plain), 0}}};
+	const struct msg_image image = {{MSG_IMAGE, sizeof(image), 0}, 1};
+	const struct msg_plain ping = {{MSG_PING, sizeof(ping), 0}};
+	uint8_t both[PACK_SIZE_MAX(sizeof(image)) + PACK_SIZE_MAX(sizeof(ping))];
+	size_t len = message_pack(&image, sizeof(image), both);
 	char control[CMSG_SPACE(sizeof(int))] = {0};
-	struct iovec iov = {&both, sizeof(both)};
+	struct iovec iov = {both, len + message_pack(&ping, sizeof(ping), both + len)};
 	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
 	struct cmsghdr *cm = CMSG_FIRSTHDR(&msg);
 	union message_buffer m;
@@ -171,7 +172,7 @@ static void test_descriptor_alone(void)
 	cm->cmsg_type = SCM_RIGHTS;
 	cm->cmsg_len = CMSG_LEN(sizeof(int));
 	memcpy(CMSG_DATA(cm), &pipe_fds[1], sizeof(int));
-	CHECK(sendmsg(gate.fd, &msg, 0) == (ssize_t)sizeof(both));
+	CHECK(sendmsg(gate.fd, &msg, 0) == (ssize_t)iov.iov_len);
 	close(pipe_fds[1]);
 	CHECK(channel_recv(&resolver, &m, fds) == -EPROTO && fds[0] == -1 && !channel_waiting(&resolver));
 	CHECK(read(pipe_fds[0], &byte, 1) == 0); /* nobody holds the other end any more */

@@ -172,9 +172,9 @@ int gate_send_pin(struct shell *s, const struct msg_pin_request *m)
 /* What was asked and answered. */
 static void fill_dns(struct event *e, const struct decision_record *d)
 {
-	e->names[e->n_names++] = d->name;
+	dns_name_copy(&e->names[e->n_names++], &d->name);
 	if (d->hop.len)
-		e->names[e->n_names++] = d->hop;
+		dns_name_copy(&e->names[e->n_names++], &d->hop);
 	e->qtype = d->qtype;
 	e->rcode = d->rcode;
 	e->lifetime_s = d->ttl_s;
