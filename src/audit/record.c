@@ -109,17 +109,20 @@ static struct event suppressed(uint32_t count, uint64_t from_us, uint64_t to_us,
 	return e;
 }
 
-static void settle(struct record *r, unsigned int s)
+static void say_lost(struct record *r, unsigned int s)
 {
 	struct recorded *sink = &r->sinks[s];
-	struct event e;
-
-	if (sink->lost == 0)
-		return;
-	e = suppressed(sink->lost, sink->lost_from_us, sink->lost_to_us,
+	struct event e = suppressed(sink->lost, sink->lost_from_us, sink->lost_to_us,
 		"the audit log could not be written fast enough, or not at all");
+
 	if (!sink->on || put(r, s, &e, ROLE_AUDIT))
 		sink->lost = 0;
+}
+
+static void settle(struct record *r, unsigned int s)
+{
+	if (r->sinks[s].lost)
+		say_lost(r, s);
 }
 
 void record_settle(struct record *r)
@@ -147,17 +150,20 @@ static void keep(struct record *r, const struct event *e, enum role from)
 	}
 }
 
+static void sender_lost(struct record *r, enum role from, const struct msg_event *m)
+{
+	struct event e = suppressed(m->lost, m->event.wall_us, m->event.wall_us, "the channel to the audit process was full");
+
+	r->counters[COUNTER_AUDIT_lost_senders] += m->lost;
+	keep(r, &e, from);
+}
+
 int record_event(struct record *r, enum role from, const struct msg_event *m)
 {
 	if (!event_valid(&m->event))
 		return -EPROTO;
-	if (m->lost) {
-		struct event e = suppressed(m->lost, m->event.wall_us, m->event.wall_us,
-			"the channel to the audit process was full");
-
-		r->counters[COUNTER_AUDIT_lost_senders] += m->lost;
-		keep(r, &e, from);
-	}
+	if (m->lost)
+		sender_lost(r, from, m);
 	r->counters[COUNTER_AUDIT_events]++;
 	keep(r, &m->event, from);
 	return 0;

@@ -52,13 +52,27 @@ static struct date date_of(uint64_t days_since_1970)
 	return d;
 }
 
+/* The lowest @n digits, and what stands behind them; where it ends. snprintf(3) took a third of a line of the log. */
+static char *put_digits(char *p, unsigned int value, unsigned int n, char behind)
+{
+	for (unsigned int i = n; i > 0; i--, value /= 10)
+		p[i - 1] = (char)('0' + value % 10);
+	p[n] = behind;
+	return p + n + 1;
+}
+
 const char *clock_format(uint64_t wall_us, char text[static CLOCK_TEXT_MAX])
 {
 	uint64_t s = wall_us / 1000000u;
 	struct date d = date_of(s / 86400);
+	char *p = put_digits(text, d.year, d.year < 10000 ? 4 : 6, '-');
 
-	snprintf(text, CLOCK_TEXT_MAX, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ", d.year % 1000000, d.month % 100, d.day % 100,
-		(unsigned int)(s / 3600 % 24), (unsigned int)(s / 60 % 60), (unsigned int)(s % 60),
-		(unsigned int)(wall_us / 1000u % 1000u));
+	p = put_digits(p, d.month, 2, '-');
+	p = put_digits(p, d.day, 2, 'T');
+	p = put_digits(p, (unsigned int)(s / 3600 % 24), 2, ':');
+	p = put_digits(p, (unsigned int)(s / 60 % 60), 2, ':');
+	p = put_digits(p, (unsigned int)(s % 60), 2, '.');
+	p = put_digits(p, (unsigned int)(wall_us / 1000u % 1000u), 3, 'Z');
+	*p = '\0';
 	return text;
 }

@@ -71,6 +71,16 @@ static size_t utf8_len(const unsigned char *p)
 	return 0;
 }
 
+/* Bytes from @p on that stand in a string as they are. */
+static size_t plain_len(const unsigned char *p)
+{
+	size_t n = 0;
+
+	while (p[n] >= 0x20 && p[n] < 0x7f && p[n] != '"' && p[n] != '\\')
+		n++;
+	return n;
+}
+
 static void put_string(struct json_out *j, const char *s)
 {
 	const unsigned char *p = (const unsigned char *)s;
@@ -78,8 +88,13 @@ static void put_string(struct json_out *j, const char *s)
 
 	put(j, "\"", 1);
 	while (*p) {
-		size_t n = *p >= 0x20 && *p < 0x7f ? 1 : utf8_len(p);
+		size_t n = plain_len(p);
 
+		put(j, (const char *)p, n);
+		p += n;
+		if (!*p)
+			break;
+		n = *p < 0x7f ? 0 : utf8_len(p);
 		/* C1 controls steer some terminals: escaped like C0 */
 		if (n == 2 && p[0] == 0xc2 && p[1] < 0xa0)
 			n = 0;
@@ -134,10 +149,13 @@ void json_out_str(struct json_out *j, const char *key, const char *value)
 
 void json_out_u64(struct json_out *j, const char *key, uint64_t value)
 {
-	char text[24];
+	char text[24], *p = text + sizeof(text);
 
+	do
+		*--p = (char)('0' + value % 10);
+	while (value /= 10);
 	member(j, key);
-	put(j, text, (size_t)snprintf(text, sizeof(text), "%" PRIu64, value));
+	put(j, p, (size_t)(text + sizeof(text) - p));
 }
 
 void json_out_i64(struct json_out *j, const char *key, int64_t value)
