@@ -103,6 +103,8 @@ const char *event_action_text(enum event_action a);
 enum event_action event_action_parse(const char *text); /* EVENT_ACTION_COUNT where unknown */
 /* Zeroed, with kind, count 1, both times now, slot SANDBOX_NONE. */
 struct event event_new(enum event_kind k);
+/* The same in place: an event is some kilobytes. */
+void event_init(struct event *e, enum event_kind k);
 /* Fills rule, group, file and line from the image. */
 void event_set_place(struct event *e, const struct image *im, const struct image_place *place);
 /* Copies with cut and NUL. */

@@ -84,7 +84,7 @@ static void put_traffic(struct json_out *j, const struct event *e)
 
 static void put_names(struct json_out *j, const struct event *e)
 {
-	char name[DNS_NAME_TEXT_MAX], text[WORD_MAX];
+	POSTERN_UNINITIALIZED char name[DNS_NAME_TEXT_MAX], text[WORD_MAX];
 
 	if (e->n_names) {
 		json_out_open(j, "names", '[');
@@ -103,7 +103,7 @@ static void put_names(struct json_out *j, const struct event *e)
 /* What was answered. */
 static void put_answers(struct json_out *j, const struct event *e)
 {
-	char type[WORD_MAX], text[RDATA_TEXT_MAX];
+	POSTERN_UNINITIALIZED char type[WORD_MAX], text[RDATA_TEXT_MAX];
 	struct bytes_reader r;
 	struct answer_view a;
 

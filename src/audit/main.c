@@ -97,7 +97,7 @@ static int on_message(struct audit *a, enum role from, union message_buffer *m, 
 /* 0, or why the process has to end; the end of a channel other than the gate's is none. */
 static int on_channel(struct audit *a, enum role from)
 {
-	union message_buffer m;
+	POSTERN_UNINITIALIZED union message_buffer m;
 	int fds[CHANNEL_FDS_MAX];
 	int rc = 1;
 
@@ -143,7 +143,7 @@ static void drain(void *shell)
 	struct audit *a = shell;
 
 	for (unsigned int role = 0; role < ROLE_COUNT; role++) {
-		union message_buffer m;
+		POSTERN_UNINITIALIZED union message_buffer m;
 		int fds[CHANNEL_FDS_MAX];
 
 		while (role != ROLE_GATE && a->channels[role].fd >= 0 &&

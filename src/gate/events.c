@@ -76,19 +76,15 @@ void gate_event_pin(struct gate *g, const struct msg_pin_request *q, const struc
 {
 	const struct sandbox *s = sandboxes_get(g->sandboxes, q->slot);
 	struct event *e = next_pin_event(g);
-	struct dns_name name;
 
-	*e = event_new(EVENT_PIN);
+	event_init(e, EVENT_PIN);
 	e->reason = r->reason;
 	e->action = r->reason == REASON_NONE ? EVENT_ALLOWED : EVENT_REFUSED;
 	e->lifetime_s = r->lifetime_ms / 1000;
 	e->qtype = q->qtype;
 	if (q->n_addrs && q->n_addrs <= PIN_ADDRS_MAX && q->addrs[0].family != ADDR_NONE)
 		e->destination = q->addrs[0];
-	if (dns_name_from_wire(q->name.wire, q->name.len, &name) == 0) {
-		e->n_names = 1;
-		e->names[0] = name;
-	}
+	e->n_names = dns_name_from_wire(q->name.wire, q->name.len, &e->names[0]) == 0;
 	if (s) {
 		uint32_t policy = image_policy_find(g->policy.image, s->policy);
 

@@ -31,7 +31,7 @@
 #define FINISH_MS 500	   /* a process that is stuck delays the next start by no more */
 #define FINISH_LOG_MS 3000 /* at a stop that was asked for, a slow disk gets more */
 #define NOTES_EACH_TICK 512
-#define NOTES_LEFT_MAX 64 /* until the verdict loop is woken to read them: the channel has room for some hundreds */
+#define NOTES_LEFT_MAX 256 /* until the verdict loop is woken to read them: the channel has room for some hundreds */
 #define MESSAGES_EACH_TURN 256 /* of one child, before the others have theirs */
 
 void gate_fail(struct gate *g, const char *what, int error)
@@ -214,7 +214,7 @@ static void child_readable(struct gate *g, enum role from)
 {
 	static struct pin_batch batch; /* large, and only one is filled at a time */
 	struct child *c = &g->children.all[from];
-	union message_buffer m;
+	POSTERN_UNINITIALIZED union message_buffer m;
 	int fds[CHANNEL_FDS_MAX];
 	int rc = 1;
 

@@ -227,7 +227,7 @@ bool pinbook_holder(const struct pinbook *b, uint32_t pin, uint32_t *ret_rule, s
 
 static void comment_add(char *text, size_t cap, size_t *len, const struct dns_name *name)
 {
-	char one[DNS_NAME_TEXT_MAX];
+	POSTERN_UNINITIALIZED char one[DNS_NAME_TEXT_MAX];
 	size_t n = strlen(dns_name_to_text(name, one)), gap = *len ? 1 : 0;
 
 	if (*len + gap + n >= cap)

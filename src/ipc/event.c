@@ -50,11 +50,20 @@ enum event_action event_action_parse(const char *text)
 	return (enum event_action)a;
 }
 
+void event_init(struct event *e, enum event_kind k)
+{
+	memset(e, 0, sizeof(*e));
+	e->kind = (uint16_t)k;
+	e->count = 1;
+	e->slot = SANDBOX_NONE;
+	e->wall_us = e->last_wall_us = clock_wall_us();
+}
+
 struct event event_new(enum event_kind k)
 {
-	struct event e = {.kind = (uint16_t)k, .count = 1, .slot = SANDBOX_NONE};
+	struct event e;
 
-	e.wall_us = e.last_wall_us = clock_wall_us();
+	event_init(&e, k);
 	return e;
 }
 

@@ -222,7 +222,7 @@ static int on_gate_message(struct shell *s, union message_buffer *m, int fd)
 
 static int on_gate(struct shell *s)
 {
-	union message_buffer m;
+	POSTERN_UNINITIALIZED union message_buffer m;
 	int fds[CHANNEL_FDS_MAX];
 	int rc = 1;
 
@@ -299,7 +299,7 @@ static int on_queue(struct shell *s)
 /* Without the process that attributes, packets are decided without attribution; the gate sees its end itself. */
 static int on_attribute(struct shell *s)
 {
-	union message_buffer m;
+	POSTERN_UNINITIALIZED union message_buffer m;
 	int fds[CHANNEL_FDS_MAX];
 	int rc = 0;
 

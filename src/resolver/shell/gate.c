@@ -121,7 +121,7 @@ static int on_message(struct shell *s, union message_buffer *m, int fd)
 
 int gate_receive(struct shell *s)
 {
-	union message_buffer m;
+	POSTERN_UNINITIALIZED union message_buffer m;
 	int fds[CHANNEL_FDS_MAX];
 	int rc = 1;
 
