@@ -151,7 +151,7 @@ def quotas(net):
             lab.check(most <= 13, f"{quota}: {most} pins of one name with six addresses and ten with one")
         else:
             lab.check(most <= 3 and tally.servfail, f"{quota}: {most} pins, {tally.servfail} SERVFAIL")
-            lab.check(daemon.events(kind="pin", reason="quota"), f"{quota}: recorded")
+            lab.check(daemon.wait_event(kind="pin", reason="quota"), f"{quota}: recorded")
         recovers(net, daemon, quota)
         end(net, daemon)
 

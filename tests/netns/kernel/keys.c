@@ -254,7 +254,7 @@ static void names(void)
 		others += !key_set_is_ours(set);
 	printf("%u sets are the gate's, %u are not\n", known, others);
 	CHECK(known == 12 + 64 + 8 + 8 + 3 + 1 + 10);
-	CHECK(others == 20); /* never 2, private 2, zoned, icmp_error 2, neighbour 2, flood 6, flows 5 */
+	CHECK(others == 22); /* never 2, private 2, zoned, routed 2, icmp_error 2, neighbour 2, flood 6, flows 5 */
 	free(listing);
 }
 
