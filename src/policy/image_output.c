@@ -92,7 +92,10 @@ int image_builder_write(struct image_builder *b, int fd)
 	if (ftruncate(fd, (off_t)l.total) < 0)
 		return -errno;
 	rc = write_at(fd, &l.header, sizeof(l.header), 0);
-	for (unsigned int s = 0; s < SECTION_COUNT && rc == 0; s++)
+	for (unsigned int s = 0; s < SECTION_COUNT && rc == 0; s++) {
 		rc = write_at(fd, l.data[s], l.len[s], l.header.sections[s].offset);
+		if (s == SECTION_NAMES)
+			build_array_fini(&b->names.names); /* its pages serve for the slots in the file */
+	}
 	return rc;
 }
