@@ -4,6 +4,7 @@
  * their structs to themselves.
  *
  *   core.c     events in; a query's first decision
+ *   outcome.c  how a question ends: what is told and recorded
  *   local.c    answers that need nobody: blocked, special, refused
  *   zones.c    who answers for a name: local records, a zone's upstreams, or the others
  *   protect.c  rules with a protection: what permitted questions look like together
@@ -99,6 +100,16 @@ struct outcome {
 };
 
 /* core.c */
+/* NULL where the sandbox or the table has no more. */
+struct task *task_start(struct resolver *r, const struct cache_key *key, uint32_t rule);
+/* The task is no more; who waits for it hears nothing. */
+void task_remove(struct resolver *r, struct task *task);
+/* To be looked at again by then. */
+void task_set_due(struct resolver *r, struct task *task, uint64_t due_ms);
+/* What is under way is decided anew: of that slot, or SANDBOX_NONE: all. */
+void restart_tasks(struct resolver *r, uint16_t slot);
+
+/* outcome.c */
 const struct image_rule *rule_of(const struct resolver *r, uint16_t slot, uint32_t rule);
 /* The recorder's input for r->decision about @key, by @rule: who and where, without what was decided. */
 struct record_in record_in(struct resolver *r, const struct cache_key *key, uint32_t rule);
@@ -107,8 +118,6 @@ void record_outcome(struct resolver *r, const struct cache_key *key, const struc
 	const struct client *source);
 /* How an outcome is said to clients. */
 struct dns_ede outcome_ede(const struct outcome *o);
-/* NULL where the sandbox or the table has no more. */
-struct task *task_start(struct resolver *r, const struct cache_key *key, uint32_t rule);
 /* Tells everybody; nobody waits any more. */
 void task_tell(struct resolver *r, struct task *task, const struct outcome *o);
 /*
@@ -118,15 +127,9 @@ void task_tell(struct resolver *r, struct task *task, const struct outcome *o);
 void task_found(struct task *task, enum event_action action, enum reason reason, uint32_t rule, const struct dns_name *hop);
 /* Fills action, reason, rule and hop of an answer that is given. */
 void task_outcome(struct resolver *r, const struct task *task, struct outcome *o);
-/* The task is no more; who waits for it hears nothing. */
-void task_remove(struct resolver *r, struct task *task);
 /* Tells everybody and ends the task. */
 void task_end(struct resolver *r, struct task *task, const struct outcome *o);
 void task_fail(struct resolver *r, struct task *task, enum reason reason);
-/* What is under way is decided anew: of that slot, or SANDBOX_NONE: all. */
-void restart_tasks(struct resolver *r, uint16_t slot);
-/* To be looked at again by then. */
-void task_set_due(struct resolver *r, struct task *task, uint64_t due_ms);
 
 /* local.c */
 /* Writes the reply to a name that is blocked by @rule (IMAGE_NONE: by no rule) into r->draft. */
