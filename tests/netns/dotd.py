@@ -15,6 +15,7 @@ usage: dotd.py serve ADDRESS MODE CERTIFICATE KEY LOG
 LOG gets a line per connection ("hello"), per handshake ("tls VERSION ALPN resumed|full"), per query (its length and whether it has padding), and,
 of `clear`, of what is no handshake.
 """
+import os
 import socket
 import ssl
 import struct
@@ -145,8 +146,9 @@ def listen(word, log):
         data = s.recv(65536)
         frames += 1
         readable += word.encode() in data.lower()
-        with open(log, "w", encoding="ascii") as out:
+        with open(log + ".new", "w", encoding="ascii") as out:
             out.write(f"{frames} {readable}")
+        os.replace(log + ".new", log)  # never half of it: who reads nothing takes it for a change
 
 
 if __name__ == "__main__":
