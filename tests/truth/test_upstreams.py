@@ -42,6 +42,9 @@ ODDITIES = {
         "gone": ({"answer"}, "NXDOMAIN at the end of a DNAME comes without the aliases",
                  lambda p: p.q.kind == "d" and p.full_theirs.rcode() == dns.rcode.NXDOMAIN == p.full_ours.rcode() and
                  not p.full_theirs.answer and {k[1] for k in truth.records(p.full_ours)} == {"DNAME", "CNAME"}),
+        "foreign": ({"soa"}, "and with the SOA of a zone that the name is not in, which is not passed on",
+                    lambda p: p.full_theirs.rcode() == dns.rcode.NXDOMAIN and not p.full_theirs.answer and not p.full_ours.authority and
+                    not any(p.full_theirs.question[0].name.is_subdomain(s.name) for s in p.full_theirs.authority)),
         "proofs": ({"soa"}, "who asks for NSEC gets the NSEC records that prove a denial, DO or not",
                    lambda p: p.q.rrtype == "NSEC" and {k[1] for k in truth.records(p.full_theirs, "authority").keys() ^
                                                       truth.records(p.full_ours, "authority").keys()} == {"NSEC"}),
